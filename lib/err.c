@@ -1,0 +1,154 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "err.h"
+
+static const char nomem[] = "out of memory";
+
+static void mark_cut(char *text, size_t size)
+{
+	size_t at = size - 4;
+
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+		at--;
+	memcpy(text + at, "...", 4);
+}
+
+static void set_text(struct es_err *err, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+
+	if (n < 0)
+		err->text[0] = '\0';
+	else if ((size_t)n >= sizeof err->text)
+		mark_cut(err->text, sizeof err->text);
+}
+
+int es_fail(struct es_err *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -1;
+	err->code = code;
+	va_start(ap, fmt);
+	set_text(err, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int es_fail_errno(struct es_err *err, const char *fmt, ...)
+{
+	int saved = errno;
+	va_list ap;
+	size_t n;
+
+	if (!err)
+		return -1;
+	err->code = ES_FAILED;
+	va_start(ap, fmt);
+	set_text(err, fmt, ap);
+	va_end(ap);
+	n = strlen(err->text);
+	if ((size_t)snprintf(err->text + n, sizeof err->text - n, ": %s",
+	    strerror(saved)) >= sizeof err->text - n)
+		mark_cut(err->text, sizeof err->text);
+	return -1;
+}
+
+int es_fail_nomem(struct es_err *err)
+{
+	return es_fail(err, ES_FAILED, nomem);
+}
+
+int es_err_at(struct es_err *err, const char *fmt, ...)
+{
+	char old[sizeof err->text];
+	va_list ap;
+	size_t n, m;
+
+	if (!err)
+		return -1;
+	memcpy(old, err->text, sizeof old);
+	va_start(ap, fmt);
+	set_text(err, fmt, ap);
+	va_end(ap);
+	n = strlen(err->text);
+	m = strlen(old);
+	if (n + 2 + m < sizeof err->text) {
+		memcpy(err->text + n, ": ", 2);
+		memcpy(err->text + n + 2, old, m + 1);
+	} else if (n + 8 < sizeof err->text) {
+		memcpy(err->text + n, ": ", 2);
+		memcpy(err->text + n + 2, old, sizeof err->text - n - 2);
+		mark_cut(err->text, sizeof err->text);
+	}
+	return -1;
+}
+
+void es_err_clear(struct es_err *err)
+{
+	if (!err)
+		return;
+	err->code = ES_OK;
+	err->text[0] = '\0';
+}
+
+/* The length of the valid UTF-8 sequence at p, or 0. */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+	size_t len, i;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (len > n)
+		return 0;
+	for (i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* Whether the n bytes at p would drive a terminal (C0, DEL, C1). */
+static int is_control(const unsigned char *p, size_t n)
+{
+	return (n == 1 && (*p < 0x20 || *p == 0x7f)) ||
+	    (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+char *es_escape(char *out, size_t size, const char *p, size_t n)
+{
+	size_t i = 0, at = 0;
+
+	while (i < n) {
+		const unsigned char *q = (const unsigned char *)p + i;
+		size_t len = utf8_length(q, n - i);
+		int raw = len == 0 || is_control(q, len);
+
+		if (at + (raw ? 4 : len) + 4 > size)
+			break;
+		if (raw) {
+			snprintf(out + at, size - at, "\\x%02x", *q);
+			at += 4;
+			i++;
+			continue;
+		}
+		memcpy(out + at, q, len);
+		at += len;
+		i += len;
+	}
+	if (i < n && at + 4 <= size) {
+		memcpy(out + at, "...", 3);
+		at += 3;
+	}
+	out[at] = '\0';
+	return out;
+}

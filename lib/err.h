@@ -1,0 +1,59 @@
+/*
+ * err: what went wrong, as a value.
+ *
+ * A function that can fail takes a `struct es_err *` last, returns 0 or -1
+ * (or NULL), and on failure has filled it in: a code, which is the exit status
+ * that a program ends with, and one line of text for a person, without a
+ * trailing full stop or newline and with control bytes escaped.  The library
+ * never prints and never exits.
+ *
+ * The text reads "PLACE: fault"; es_err_at() puts a place in front as the
+ * error travels up.  A struct es_err owns no memory; text that does not fit is
+ * cut at a character and ends in "...".
+ */
+#ifndef ES_ERR_H
+#define ES_ERR_H
+
+#include <stddef.h>
+
+enum es_code {
+	ES_OK = 0,
+	ES_FAILED = 1,		/* I/O, store, bad record, fault */
+	ES_USAGE = 2,
+	ES_CONFLICT = 3,	/* append condition not met */
+	ES_REJECTED = 4,	/* the answer is no */
+	ES_BUSY = 5,		/* busy or timed out */
+	ES_NOEXEC = 126,	/* handler not executable */
+	ES_NOTFOUND = 127	/* handler not found */
+};
+
+struct es_err {
+	int code;
+	char text[2048];
+};
+
+#define ES_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* Fill in err (which may be NULL) and return -1. */
+int es_fail(struct es_err *err, int code, const char *fmt, ...) ES_PRINTF(3, 4);
+
+/* The same, followed by ": " and the text of errno. */
+int es_fail_errno(struct es_err *err, const char *fmt, ...) ES_PRINTF(2, 3);
+
+/* Out of memory: code ES_FAILED. */
+int es_fail_nomem(struct es_err *err);
+
+/* Put "PLACE: " in front of the text; return -1. */
+int es_err_at(struct es_err *err, const char *fmt, ...) ES_PRINTF(2, 3);
+
+/* Forget an error, so that the struct can be used again. */
+void es_err_clear(struct es_err *err);
+
+/*
+ * Copy n bytes of input text to out for use in a message: control bytes and
+ * bytes that are not UTF-8 become \xNN, and what goes beyond size is cut and
+ * ends in "...".  out always ends in NUL.  Returns out.
+ */
+char *es_escape(char *out, size_t size, const char *p, size_t n);
+
+#endif
