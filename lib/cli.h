@@ -1,0 +1,135 @@
+/*
+ * cli: what all programs do alike; the flag table, usage, lines in and out.
+ *
+ * Every flag of every program stands once in the table of cli.c, with its
+ * letter, long name, argument and help; a program lists the ids that it takes.
+ * Usage text, errors and completions come from that table, so the same letter
+ * means the same everywhere.  This is the one room of the library that writes
+ * to stdout and stderr, and only bin/ calls it (it never exits).
+ */
+#ifndef ES_CLI_H
+#define ES_CLI_H
+
+#include <stdio.h>
+#include "buf.h"
+
+enum cli_id {
+	CLI_END = 0, CLI_ERROR = -1, CLI_OPERAND = -2, CLI_DONE = -3,
+	/* every program */
+	CLI_STORE = 1, CLI_QUIET, CLI_VERBOSE, CLI_HELP, CLI_VERSION,
+	/* queries */
+	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_OR, CLI_LAST, CLI_PARTITION, CLI_KIND,
+	CLI_AFTER, CLI_BEFORE, CLI_LIMIT, CLI_TAIL, CLI_REVERSE, CLI_SINCE,
+	CLI_UNTIL, CLI_ID, CLI_CORRELATION,
+	/* more than one program */
+	CLI_FOLLOW, CLI_GUARD, CLI_JOBS, CLI_GIVEN, CLI_STATE, CLI_JSON,
+	CLI_PRETTY, CLI_COUNT, CLI_NAME, CLI_BY, CLI_FROM, CLI_META, CLI_CAUSE,
+	CLI_EACH, CLI_UNLESS, CLI_PRINT, CLI_PATH, CLI_REBUILD, CLI_NEW,
+	CLI_CATALOG, CLI_RETRIES, CLI_DEADLINE, CLI_ONCE, CLI_BREAKER,
+	CLI_TIMEOUT, CLI_FORCE, CLI_STRICT
+};
+
+/* What a program says of itself; all static text. */
+struct cli_program {
+	const char *name;		/* "es-append" */
+	const char *const *synopsis;	/* lines behind the name, NULL-ended */
+	const char *summary;		/* one line */
+	const char *examples;		/* lines, each with two spaces */
+	const char *see_also;		/* "es-query(1), es-message(5)" */
+	const int *flags;		/* ids, 0-ended; the five of every
+					   program are added */
+	/* What a flag means here, where the shared text does not fit: */
+	const struct cli_help { int id; const char *arg, *help; } *help;
+};
+
+struct cli {
+	const struct cli_program *program;
+	int argc;
+	char **argv;
+	/* position: private */
+	int at, sub;
+	bool ended;
+	/* what every program has */
+	const char *store;	/* -s, else $ES_STORE, else "es.db" */
+	bool quiet;
+	int verbose;
+	/* the current option */
+	const char *arg;	/* its argument, or the operand */
+};
+
+/*
+ * Begin: sets SIGPIPE to its default, opens /dev/null for closed standard
+ * descriptors (a closed stdout stays an error for cli_close).
+ */
+void cli_begin(struct cli *, const struct cli_program *, int argc,
+    char **argv);
+
+/*
+ * The next option's id, CLI_OPERAND with cli->arg, or CLI_END.  The shared
+ * five are handled here: after -h or -V it returns CLI_DONE (leave with
+ * cli_close's result).  On CLI_ERROR err says what is wrong (ES_USAGE).
+ * Options and operands come in any order; `--` ends options; `-` is an
+ * operand; -fq, -n5, -n 5, --limit=5 and --limit 5 all work.
+ * Programs with "-- CMD ARG..." ask cli_rest() for what stands behind `--`.
+ */
+int cli_next(struct cli *, struct es_err *);
+
+/* What follows: argv from the next word on; ends the parsing. */
+char **cli_rest(struct cli *, int *n);
+/* Whether the last cli_next() stepped over a `--`. */
+bool cli_ended(const struct cli *);
+
+/* Numbers and durations of arguments: ES_USAGE errors that name the flag. */
+int cli_int(const struct cli *, int64_t min, int64_t max, int64_t *out,
+    struct es_err *);
+int cli_duration(const struct cli *, int64_t *millis, struct es_err *);
+/* "NAME=VALUE" -> two spans. */
+int cli_pair(const struct cli *, struct span *name, struct span *value,
+    struct es_err *);
+/* A duration "1500ms", "5m", "2d": ms s m h d w; milliseconds. */
+int cli_duration_parse(struct span, int64_t *millis, struct es_err *);
+
+/* One line "PROG: text" on stderr, control bytes escaped. */
+void cli_warn(const struct cli *, const char *fmt, ...) ES_PRINTF(2, 3);
+/* The same for an error; returns its code, which is the exit status.  For
+ * ES_USAGE a second line is never printed: the text ends in "(see -h)". */
+int cli_error(const struct cli *, const struct es_err *);
+
+/* ---- output: block-buffered stdout that is checked ---- */
+int cli_write(const void *p, size_t n, struct es_err *);
+int cli_flush(struct es_err *);	/* hand all to the kernel now */
+/*
+ * The one way out: flush and close stdout, and if that failed say so once and
+ * return ES_FAILED, else return status.
+ */
+int cli_close(const struct cli *, int status);
+
+/* ---- input: lines of NDJSON from files or stdin ---- */
+struct cli_lines {
+	const char *name;	/* "<stdin>" or the file's name, for places */
+	int64_t line;		/* number of the current line, from 1 */
+	/* private */
+	int fd;
+	struct buf buf;
+	size_t from, scanned;
+	bool eof, truncated;
+};
+/* path NULL or "-": stdin.  Place in errors: NAME:LINE. */
+int cli_lines_open(struct cli_lines *, const char *path, struct es_err *);
+/*
+ * The next line without its newline: 1, 0 at the end, -1 on error (a line
+ * over `max` bytes is an error that names the line; blank lines are skipped).
+ * The last line may lack its newline: `unterminated` is then set and it counts
+ * only if it parses.  The line is valid until the next call.
+ */
+int cli_lines_next(struct cli_lines *, size_t max, struct span *line,
+    bool *unterminated, struct es_err *);
+/* Whether another line can be had without waiting. */
+bool cli_lines_ready(struct cli_lines *);
+void cli_lines_close(struct cli_lines *);
+
+/* ---- terminals ---- */
+bool cli_colour(FILE *);	/* a terminal, and NO_COLOR is not set */
+int cli_width(FILE *);		/* columns, 0 when not a terminal */
+
+#endif

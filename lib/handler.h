@@ -1,0 +1,59 @@
+/*
+ * handler: a file that decides, folds or reacts, loaded and described.
+ *
+ * handler_load() reads a jq, SQL or executable file and finds out, without
+ * running it, what it handles: for jq by scan.h, for executables from the
+ * `# es:` lines at the top, for SQL from its `-- es:` lines.  handler_about()
+ * then takes what the jq worker said of `about`.
+ *
+ * A struct handler owns its strings and is immutable after that.
+ */
+#ifndef ES_HANDLER_H
+#define ES_HANDLER_H
+
+#include "scan.h"
+
+enum handler_kind { HANDLER_JQ, HANDLER_SQL, HANDLER_EXEC };
+
+struct handler {
+	enum handler_kind kind;
+	char *path;		/* as given */
+	char *name;		/* group name: about.name or the base name
+				   without its last suffix */
+	char *directory;	/* where an executable runs; NULL: here */
+	char **argv;		/* executables: what is run */
+	struct buf text;	/* the file's bytes (not for `-- CMD`) */
+	unsigned char hash[32];	/* SHA-256 of the text, or of argv */
+	unsigned ops;		/* enum scan_op; executables: SCAN_DECIDE or
+				   SCAN_REACT */
+	struct scan scan;	/* types decided, evolved, reacted to */
+	char **partition_by;	/* sorted as given; */
+	size_t n_partition_by;	/* 0 = one partition */
+	int retries;		/* tries after the first; -1: the default */
+	int64_t backoff_ms;	/* -1: the default */
+	int64_t deadline_ms;	/* -1: the default of its kind */
+};
+
+/* Default group names come from the base name: "deciders/donation.jq" is
+ * "donation". */
+int handler_load(const char *path, struct handler *out, struct es_err *);
+
+/* A handler that runs a command (es-react … -- CMD ARG...). */
+int handler_command(const char *name, char *const argv[],
+    struct handler *out, struct es_err *);
+
+/*
+ * Apply `about` (JSON object text): name, partition_by, deadline, retries,
+ * backoff.  A field that is not known (yet) is refused by name.
+ */
+int handler_about(struct handler *, struct span about, struct es_err *);
+
+/*
+ * The group's definition as JSON text: kind, types, partition_by.  Two
+ * definitions that differ may not run under one name (es-group redefine).
+ */
+void handler_definition(const struct handler *, struct buf *out);
+
+void handler_free(struct handler *);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * jqrun: jq handlers, compiled once and run in a worker process.
+ *
+ * libjq cannot be contained inside a process (LIMITS 2), so it runs in a
+ * forked worker with a soft deadline (jq_halt), a hard one (the parent kills)
+ * and a memory limit; a handler that crashes, loops or eats memory is a fault
+ * of one request.  After a death the worker is started again by the next
+ * request, with empty slots.
+ *
+ *   jqrun_open      compile (in the worker) and report errors FILE:LINE
+ *   jqrun_submit    queue a request; any number may be under way
+ *   jqrun_next      take the next reply, in order
+ *   jqrun_call      both, waiting
+ *
+ * States live in the worker: a request names a slot, 0 to JQRUN_SLOTS-1, that
+ * holds the state of one partition; `fresh` starts it anew from initial.  The
+ * caller keeps track of what is in a slot, and forgets all of them when
+ * jqrun_generation() changes (the worker was started again).
+ */
+#ifndef ES_JQRUN_H
+#define ES_JQRUN_H
+
+#include "proc.h"
+
+#define JQRUN_SLOTS 1024
+
+enum jqrun_op {
+	JQ_FOLD,	/* fold the events into the slot, no more */
+	JQ_STATE,	/* fold, then give the state as JSON text */
+	JQ_DECIDE,	/* fold, then decide(message) */
+	JQ_REACT	/* fold, then react(message) */
+};
+
+struct jqrun_limits {
+	int deadline_ms;	/* soft, for one request; hard is twice that */
+	size_t memory;		/* bytes of RLIMIT_DATA */
+};
+#define JQRUN_LIMITS_DEFAULT {1000, (size_t)1 << 30}
+
+struct jqrun_request {
+	enum jqrun_op op;
+	unsigned slot;
+	bool fresh;		/* begin from initial (or from `state`) */
+	struct span partition;	/* JSON object: initial's input, when fresh */
+	struct span state;	/* JSON: begin from this instead, when fresh */
+	const struct span *events;	/* message lines, in log order */
+	size_t n_events;
+	struct span message;	/* the command or event that is handled */
+};
+
+enum jqrun_result {
+	JQ_OK, JQ_REJECTED,
+	JQ_FAULT,	/* the handler's own: error, type, no clean end */
+	JQ_DEADLINE, JQ_MEMORY, JQ_CRASH
+};
+
+/* One output of decide or react. */
+struct jqrun_output {
+	bool command;		/* else an event */
+	struct span type;
+	struct span payload;	/* JSON text; exactly the handled message's
+				   payload text when the handler passed it on
+				   unchanged */
+	struct span metadata;	/* JSON object text or SPAN_NONE */
+};
+
+struct jqrun_reply {
+	enum jqrun_result result;
+	struct jqrun_output *outputs;
+	size_t n_outputs;
+	struct span state;	/* JQ_STATE */
+	struct span reason;	/* rejected, or what went wrong */
+	struct span detail;	/* rejected: JSON text or SPAN_NONE */
+	/*
+	 * Which step failed: "initial", "evolve", "decide", "react"; and for
+	 * evolve the index of the event.
+	 */
+	const char *operation;
+	size_t event;
+	/* private: owns the memory behind the spans */
+	struct buf text;
+	size_t cap;
+};
+void jqrun_reply_free(struct jqrun_reply *);
+
+struct jqrun;
+
+/*
+ * Start a worker for the handler file's text.  On a compile error err reads
+ * "FILE:LINE: message" with the user's own line numbers (several errors are
+ * joined by newlines).  about: the value of `about` as JSON text ("{}" without
+ * one), to be freed with buf_free by the caller.  defs: "name/arity" of all
+ * top-level definitions (scan.h), referred to by the driver so that libjq
+ * checks each; NULL-ended.
+ */
+int jqrun_open(const char *file, struct span text, char *const *defs,
+    unsigned ops /* enum scan_op bits that the file defines */,
+    const struct jqrun_limits *, struct jqrun **out, struct buf *about,
+    struct es_err *);
+void jqrun_close(struct jqrun *);
+
+/* A second worker of the same program, forked after the one compile. */
+int jqrun_clone(const struct jqrun *, struct jqrun **out, struct es_err *);
+
+unsigned jqrun_generation(const struct jqrun *);
+
+int jqrun_submit(struct jqrun *, const struct jqrun_request *,
+    struct es_err *);
+/* 1 with a reply, 0 when none is complete yet (poll jqrun_poll's fds), -1 when
+ * the worker cannot be run at all. */
+int jqrun_next(struct jqrun *, struct jqrun_reply *, struct es_err *);
+int jqrun_poll(const struct jqrun *, struct pollfd *fds);
+int jqrun_timeout(const struct jqrun *);
+size_t jqrun_pending(const struct jqrun *);
+
+int jqrun_call(struct jqrun *, const struct jqrun_request *,
+    struct jqrun_reply *, struct es_err *);
+
+#endif
