@@ -3,7 +3,8 @@
  *
  * json_parse() accepts exactly RFC 8259 text in valid UTF-8 and refuses what
  * readers disagree on: duplicate keys at any depth (compared decoded), lone
- * surrogate escapes, a BOM, NUL bytes, nesting deeper than JSON_DEPTH.  Nodes
+ * surrogate escapes, a BOM, raw control bytes, nesting deeper than JSON_DEPTH
+ * (an escaped NUL, \u0000, is allowed: decoded text may hold one).  Nodes
  * stand in document order; an object's children alternate key and value; `end`
  * is the index of the first node after a node and all it contains, so the next
  * sibling of i is nodes[i].end.  Node 0 is the root.
@@ -79,7 +80,7 @@ void json_compact(const struct json_doc *, uint32_t node, struct buf *out);
 void json_quote(struct buf *out, const char *p, size_t n);
 void json_quote_span(struct buf *out, struct span s);
 
-/* Whether text is valid UTF-8 without NUL. */
+/* Whether bytes are well-formed UTF-8 without NUL. */
 bool json_utf8(const char *p, size_t n);
 
 /* "object", "string" ... for error texts. */
