@@ -12,8 +12,8 @@
 #include "sys.h"
 
 /*
- * The directory is watched as well as the file, because a bell file that is
- * removed and made again has another inode; bell_clear() then watches that.
+ * A bell file that is removed and made again is another inode: bell_clear()
+ * watches whatever has the name by then, and bell_wait() polls until one has.
  */
 struct bell {
 	char *path;
