@@ -6,20 +6,17 @@
  * given.  A struct message is one that is stored (or printed): everything
  * is there.  Neither owns memory: the text behind the spans must outlive them.
  *
- * Keys.  What a message is found by is a set of texts `name:value`, made by
- * message_keys() out of explicit tags and payload attributes; DESIGN "Tags".
+ * What a message is found by is made by message_keys() (keys.h).
  */
 #ifndef ES_MESSAGE_H
 #define ES_MESSAGE_H
 
-#include "json.h"
+#include "keys.h"
+#include "rfc3339.h"
 
 #define MESSAGE_LINE_MAX (1024 * 1024)	/* bytes, without the newline */
-#define MESSAGE_TAGS_MAX 64
-#define MESSAGE_TAG_BYTES 256
 #define MESSAGE_TYPE_BYTES 128
 #define MESSAGE_ID_BYTES 128
-#define MESSAGE_INT_MAX INT64_C(9007199254740991)
 
 enum message_kind { KIND_NONE, KIND_EVENT, KIND_COMMAND };
 
@@ -53,82 +50,47 @@ struct message {
  * each line, freed once.
  */
 struct message_scratch {
-	struct json_doc doc, tags, payload;
-	struct buf text[8];
+	struct json_doc doc;
+	struct buf text;
 };
 void message_scratch_free(struct message_scratch *);
 
 /*
  * Parse one line (without its newline) into a draft.  Checks everything that
  * needs neither store nor catalog: fields, their types and lengths, tags,
- * type's form, id's characters, RFC 3339 times.  `position` and the other
- * fields of a stored message that DESIGN says are ignored on input are
- * ignored; any other field is an error that names it.  The draft borrows from
- * line and scratch.
+ * type's form, id's characters, RFC 3339 times.  `position` is ignored, as is
+ * stored_at when MESSAGE_STORED is allowed (a message as es-query prints it);
+ * any other field is an error that names it.  The draft borrows from line and
+ * scratch.
  */
+enum { MESSAGE_STORED = 1 };
 int message_parse(struct message_scratch *, const char *line, size_t n,
-    struct draft *, struct es_err *);
+    unsigned allow, struct draft *, struct es_err *);
 
 /*
- * Parse a line that es-query (or a handler's stdin) has: every output field is
- * required but tags and erased_at.  For --given, follow from a pipe, tests.
- * With lenient set, what a draft may lack may be missing: kind becomes event,
- * position 0, id, causes and times empty.
+ * Parse a line as a message that was stored, for what has no store (--given):
+ * type is required; what else is missing becomes position 0, kind event,
+ * version 1, {} and empty text, or time 0.
  */
 int message_parse_stored(struct message_scratch *, const char *line, size_t n,
-    bool lenient, struct message *, struct es_err *);
+    struct message *, struct es_err *);
 
 /* Append the message as a line, newline included. */
 void message_print(struct buf *out, const struct message *);
 
-/* Pretty: one aligned line for people; width 0 = no limit. */
+/*
+ * One aligned line for people: position, time, type, payload; commands are
+ * marked with ">".  Cut at width columns, 0 = no limit.
+ */
 void message_print_pretty(struct buf *out, const struct message *,
     bool colour, int width);
 
 int message_check_type(struct span type, struct es_err *);	/* its form */
 int message_check_id(struct span id, const char *what, struct es_err *);
 int message_check_tag(struct span tag, struct es_err *);
+int message_check_tags(const struct json_doc *, uint32_t array, struct es_err *);
 const char *message_kind_name(enum message_kind);
 int message_kind_parse(struct span text, enum message_kind *,
     struct es_err *);
-
-/* Times: RFC 3339 text <-> microseconds since 1970 (UTC). */
-int message_time_parse(struct span text, int64_t *micros, struct es_err *);
-void message_time_print(struct buf *out, int64_t micros);
-
-/*
- * One text `name:value` by which a message is found.  from_payload tells an
- * attribute from an explicit tag.  For an explicit tag without a colon,
- * name.n is the whole text and it carries no name.
- */
-struct key {
-	struct span text;	/* name:value */
-	struct span name;	/* SPAN_NONE when the tag has no colon */
-	bool from_payload;
-};
-
-struct keys {
-	struct key *v;
-	size_t n, cap;
-	struct buf text;	/* what the spans point into */
-};
-void keys_free(struct keys *);
-
-/* Whether payload attribute `name` is indexed; ctx is the catalog's entry. */
-typedef bool message_indexes(void *ctx, struct span name);
-
-/*
- * The keys of a message: explicit tags, then attributes that are indexable and
- * that `indexes` (NULL: all) accepts; sorted by bytes, without repeats.  More
- * than MESSAGE_TAGS_MAX is an error.
- */
-int message_keys(struct message_scratch *, struct span tags,
-    struct span payload, message_indexes *indexes, void *ctx, struct keys *out,
-    struct es_err *);
-
-/* Whether a payload value can be a key; appends "value" text to out if so. */
-bool message_value_indexable(const struct json_doc *, uint32_t node,
-    struct buf *out);
-bool message_name_indexable(struct span name);
 
 #endif
