@@ -1,0 +1,80 @@
+/*
+ * db: one SQLite file in WAL mode, and the lock that makes its writers fair
+ * and its checkpoints safe.
+ *
+ * SQLite 3.7.0 to 3.51.2 can lose committed pages when a checkpoint begins
+ * right after one that finished and a commit resets the WAL meanwhile.  So
+ * every writer holds byte 0 of FILE-lock from before BEGIN IMMEDIATE to after
+ * COMMIT, and every checkpoint runs wholly under it.  The kernel queues those
+ * who wait and frees the lock of a process that died.
+ *
+ *   db_open -> { db_begin -> ... -> db_commit | db_rollback }* -> db_close
+ *            { db_read_begin -> ... -> db_read_end }*
+ *
+ * A struct db belongs to one thread and must not cross a fork.  Errors are
+ * ES_BUSY when the lock or SQLite was busy for too long, else ES_FAILED; texts
+ * begin with the file's name.
+ */
+#ifndef ES_DB_H
+#define ES_DB_H
+
+#include <sqlite3.h>
+#include "buf.h"
+
+enum db_mode {
+	DB_READ,	/* never writes and never checkpoints */
+	DB_WRITE,
+	DB_CREATE	/* makes the file when it is not there */
+};
+
+struct db {
+	sqlite3 *h;
+	char *path;
+	enum db_mode mode;
+	bool writing;		/* between db_begin and its end */
+	bool reading;
+	int busy_ms;		/* how long db_begin waits; default 30,000 */
+	/* private */
+	int lock_fd, bell_fd, frames;
+};
+
+/*
+ * A file that is not there is an error without further text than "no such
+ * file": the caller says what to do.  *missing (may be NULL) is set then.
+ */
+int db_open(const char *path, enum db_mode mode, struct db **out,
+    bool *missing, struct es_err *err);
+void db_close(struct db *);		/* rolls back what is open */
+
+int db_begin(struct db *, struct es_err *);	/* lock, BEGIN IMMEDIATE */
+/* COMMIT, perhaps a checkpoint, unlock, ring the bell. */
+int db_commit(struct db *, struct es_err *);
+void db_rollback(struct db *);		/* nothing when nothing is open */
+
+int db_read_begin(struct db *, struct es_err *);	/* one snapshot */
+void db_read_end(struct db *);
+
+/* Prepared once and kept by the caller (SQLITE_PREPARE_PERSISTENT). */
+int db_prepare(struct db *, const char *sql, sqlite3_stmt **out,
+    struct es_err *err);
+int db_exec(struct db *, const char *sql, struct es_err *err);
+
+/*
+ * Step a statement that gives no row (or of which no row is wanted), and reset
+ * it.  db_row() steps for one row: 1, 0 at the end (and resets), -1.
+ */
+int db_done(struct db *, sqlite3_stmt *, struct es_err *);
+int db_row(struct db *, sqlite3_stmt *, struct es_err *);
+
+/* The first column of the first row as an integer; 0 without a row. */
+int db_int(struct db *, const char *sql, int64_t *out, struct es_err *err);
+
+/* Fill err from SQLite's last error; returns -1. */
+int db_fail(struct db *, struct es_err *err);
+
+struct span db_text(sqlite3_stmt *, int column);	/* SPAN_NONE for NULL */
+/* Bind text (SPAN_NONE: NULL); it must stay until the statement is reset. */
+void db_bind_text(sqlite3_stmt *, int parameter, struct span);
+void db_bind_blob(sqlite3_stmt *, int parameter, const void *p, size_t n);
+
+#endif

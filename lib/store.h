@@ -1,0 +1,127 @@
+/*
+ * store: the log in its SQLite file; open, append, and what stands beside each
+ * message (identity, outcome, provenance).  The format is es-store(5).
+ *
+ *   store_create            make the file, once
+ *   store_open -> store_begin -> store_append* -> store_commit -> store_close
+ *
+ * Everything between store_begin() and store_commit() is one transaction, all
+ * or nothing; positions are given out in it, gapless and in commit order.
+ * Nothing may be acknowledged before store_commit() has returned 0.  After any
+ * error between them call store_rollback().
+ *
+ * A struct store belongs to one thread and must not cross a fork.  Errors name
+ * the store's file where the fault is the store's, not where it is the
+ * message's.
+ */
+#ifndef ES_STORE_H
+#define ES_STORE_H
+
+#include "catalog.h"
+#include "db.h"
+#include "hash.h"
+
+#define STORE_APPLICATION_ID 0x65736c67		/* "eslg" */
+#define STORE_FORMAT 1				/* user_version */
+
+struct store;
+
+/*
+ * Make a store, or finish one that was begun; *created tells a new one from
+ * one that was there.  An older format is upgraded, a newer one refused.
+ */
+int store_create(const char *path, bool *created, struct es_err *err);
+
+/* A missing store is an error that names es-init. */
+int store_open(const char *path, bool write, struct store **out,
+    struct es_err *err);
+void store_close(struct store *);
+
+const char *store_path(const struct store *);
+const char *store_id(const struct store *);	/* UUID */
+const char *store_epoch(const struct store *);	/* UUID */
+struct db *store_db(struct store *);
+
+/* The position of the newest message, 0 when there is none. */
+int store_head(struct store *, int64_t *head, struct es_err *err);
+
+/*
+ * The catalog in force, never NULL, as of the last store_begin() or
+ * store_refresh(); borrowed until the next of either.
+ */
+const struct catalog *store_catalog(const struct store *);
+int store_refresh(struct store *, struct es_err *err);
+
+int store_begin(struct store *, struct es_err *err);
+int store_commit(struct store *, struct es_err *err);
+void store_rollback(struct store *);
+/* Head before the transaction's own messages. */
+int64_t store_before(const struct store *);
+/* The clock of the open transaction: stored_at of what it appends. */
+int64_t store_now(const struct store *);
+
+struct appended {
+	int64_t position;
+	bool repeated;		/* its id was there with the same content */
+	bool erased;		/* ... and is erased since (an error text) */
+	struct span line;	/* as es-query prints it, with its newline;
+				   until the next store call */
+};
+
+/*
+ * Append one message: identity (DESIGN "Identity"), catalog, defaults, causes,
+ * keys.  Faults of the message are ES_FAILED without a place, for the caller
+ * to put the line in front.
+ */
+int store_append(struct store *, const struct draft *, struct appended *out,
+    struct es_err *err);
+
+/* One of the toolkit's own types ("es.…"), which store_append() refuses. */
+int store_append_own(struct store *, const struct draft *,
+    struct appended *out, struct es_err *err);
+
+/* Check a draft as store_append() would, without a transaction: dry. */
+int store_check(struct store *, const struct draft *, struct es_err *err);
+
+/* Load a catalog: appends es.catalog_loaded unless it is in force already. */
+int store_load_catalog(struct store *, const struct catalog *, bool *changed,
+    struct es_err *err);
+
+/*
+ * One message by position or id: 1, 0 when there is none, -1.  Spans of *out
+ * are valid until the next call on the store.
+ */
+int store_get(struct store *, int64_t position, struct message *out,
+    struct es_err *err);
+int store_find_id(struct store *, struct span id, int64_t *position,
+    struct es_err *err);
+
+/* ---- provenance and outcomes ---- */
+
+struct provenance {
+	int64_t handled;	/* position of the message handled */
+	int64_t handler;	/* from store_handler() */
+	int64_t read_at;	/* position up to which it had read */
+	struct span partition;	/* JSON object text: what it read */
+	int attempt;		/* from 1 */
+	int64_t first, last;	/* what it made; 0, 0: nothing */
+};
+
+/* The number of a handler version, interned; within a transaction. */
+int store_handler(struct store *, const char *name,
+    const unsigned char hash[32], struct span definition, int64_t *out,
+    struct es_err *err);
+int store_add_provenance(struct store *, const struct provenance *,
+    int64_t *id, struct es_err *err);
+
+enum outcome { OUTCOME_NONE, OUTCOME_DECIDED, OUTCOME_REJECTED,
+    OUTCOME_SKIPPED };
+
+/* A command's outcome, once: a second one is an error. */
+int store_set_outcome(struct store *, int64_t command, enum outcome,
+    int64_t provenance /* 0: none */, struct es_err *err);
+/* *first and *last: the messages made with it (0: none); may be NULL. */
+int store_outcome(struct store *, int64_t command, enum outcome *,
+    int64_t *first, int64_t *last, struct es_err *err);
+
+#endif
