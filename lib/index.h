@@ -50,14 +50,15 @@ struct posting {
 
 /*
  * Which postings: those of key, of one of the shapes (ascending, each once;
- * NULL for any shape), with after < position < before.
+ * NULL for any shape), with after < position < before.  "Anything after N?" is
+ * after = N, reverse, max 1: it reads three rows or so however long the log.
  */
 struct index_range {
 	uint64_t key;
 	const int *shapes;
 	size_t nshapes;
-	int64_t after;		/* 0 for all */
-	int64_t before;		/* INT64_MAX for all */
+	int64_t after;		/* 0: from the start */
+	int64_t before;		/* 0: to the end */
 	bool reverse;		/* newest first */
 };
 
@@ -81,8 +82,8 @@ void index_rollback(struct index *ix);
 
 /*
  * Fill out with the first max postings of the range in its order; *n says how
- * many there were.  Fewer than max means that the range ends there; otherwise
- * go on with after (reverse: before) moved to the last position.
+ * many there were.  Fewer than max means that the range ends there; else go
+ * on with after (reverse: before) moved to the last position.
  */
 int index_read(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err);
@@ -99,12 +100,13 @@ int index_reset(struct index *ix, struct es_err *err);
 
 /*
  * Visit every posting of the index, key by key, and check the index's own
- * consistency on the way.  visit returns 0 to go on, or -1 with err filled.
+ * consistency on the way.  visit returns 0 to go on, or -1 with err filled; it
+ * must not use ix.
  */
 int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
     struct posting p, struct es_err *err), void *arg, struct es_err *err);
 
-/* Rows of the index read since it was opened, for tests of what a read costs. */
+/* Index rows read since it was opened, for tests of what a read costs. */
 uint64_t index_rows_read(const struct index *ix);
 
 #endif

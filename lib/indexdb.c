@@ -1,0 +1,310 @@
+#include <sqlite3.h>
+
+#include "indexdb.h"
+
+/* id = position, 45 bits | shape, 12 bits | slot, 6 bits */
+#define SLOT_BITS 6
+#define SHAPE_BITS 12
+
+const char index_schema[] =
+    "CREATE TABLE tag_key(h INTEGER PRIMARY KEY, id INTEGER NOT NULL);\n"
+    "CREATE TABLE tag_open(id INTEGER PRIMARY KEY, spilled INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, data BLOB NOT NULL);\n"
+    "CREATE TABLE tag_post(id INTEGER NOT NULL, shape INTEGER NOT NULL,"
+    " first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(id, shape, first)) WITHOUT ROWID;\n";
+
+static const char *const sql[SQL_COUNT] = {
+	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
+	[SQL_KEY_ADD] = "INSERT INTO tag_key(h, id) VALUES(?1, ?2)",
+	[SQL_OPEN_FIND] =
+	    "SELECT spilled, last, data FROM tag_open WHERE id = ?1",
+	[SQL_OPEN_ADD] = "INSERT INTO tag_open(id, spilled, last, data)"
+	    " VALUES(?1, ?2, ?3, ?4)",
+	[SQL_OPEN_SET] = "UPDATE tag_open SET spilled = ?2, last = ?3,"
+	    " data = ?4 WHERE id = ?1",
+	[SQL_POST_DOWN] = "SELECT first, last, data FROM tag_post"
+	    " WHERE id = ?1 AND shape = ?2 AND first <= ?3"
+	    " ORDER BY first DESC",
+	[SQL_POST_UP] = "SELECT first, last, data FROM tag_post"
+	    " WHERE id = ?1 AND shape = ?2 AND first > ?3 ORDER BY first",
+	[SQL_POST_ADD] = "INSERT INTO tag_post(id, shape, first, last, data)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[SQL_POST_SET] = "UPDATE tag_post SET last = ?4, data = ?5"
+	    " WHERE id = ?1 AND shape = ?2 AND first = ?3",
+	[SQL_POST_SHAPE] = "SELECT shape FROM tag_post"
+	    " WHERE id = ?1 AND shape >= ?2 ORDER BY shape LIMIT 1",
+	[SQL_KEYS] = "SELECT h, id FROM tag_key WHERE h > ?1"
+	    " ORDER BY h LIMIT 1",
+	[SQL_ROWS] = "SELECT (SELECT count(*) FROM tag_open),"
+	    " (SELECT count(*) FROM tag_post)",
+};
+
+static int fail(struct indexdb *d, struct es_err *err)
+{
+	int code = sqlite3_errcode(d->db) & 0xff;
+
+	if (code == SQLITE_NOMEM)
+		return es_fail_nomem(err);
+	return es_fail(err, code == SQLITE_BUSY ? ES_BUSY : ES_FAILED,
+	    "index: %s", sqlite3_errmsg(d->db));
+}
+
+/* The statement, ready to bind; NULL with err filled. */
+static sqlite3_stmt *statement(struct indexdb *d, enum indexdb_sql which,
+    struct es_err *err)
+{
+	sqlite3_stmt **st = &d->st[which];
+
+	if (!*st && sqlite3_prepare_v3(d->db, sql[which], -1,
+	    SQLITE_PREPARE_PERSISTENT, st, NULL)) {
+		fail(d, err);
+		return NULL;
+	}
+	return *st;
+}
+
+/* Step a query; end it when it is at its end or failed. */
+static int step(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW) {
+		d->rows_read++;
+		return 1;
+	}
+	if (rc != SQLITE_DONE)
+		fail(d, err);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int execute(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc != SQLITE_DONE)
+		fail(d, err);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+void indexdb_close(struct indexdb *d)
+{
+	int i;
+
+	for (i = 0; i < SQL_COUNT; i++) {
+		sqlite3_finalize(d->st[i]);
+		d->st[i] = NULL;
+	}
+}
+
+int64_t indexdb_id(struct posting p, int slot)
+{
+	return p.position << (SHAPE_BITS + SLOT_BITS) |
+	    (int64_t)p.shape << SLOT_BITS | slot;
+}
+
+struct posting indexdb_id_posting(int64_t id)
+{
+	return (struct posting){id >> (SHAPE_BITS + SLOT_BITS),
+	    (int)(id >> SLOT_BITS) & (INDEX_SHAPES - 1)};
+}
+
+int64_t indexdb_base(int64_t id)
+{
+	return (id >> (SHAPE_BITS + SLOT_BITS)) - 1;
+}
+
+static int check_id(uint64_t key, int64_t id, struct es_err *err)
+{
+	if (indexdb_id_posting(id).position > 0)
+		return 1;
+	return es_fail(err, ES_FAILED, "tag_key row %lld: bad id %lld",
+	    (long long)key, (long long)id);
+}
+
+int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
+    struct es_err *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	*id = 0;
+	if (key == INDEX_EVERY)
+		return 1;
+	if (!(st = statement(d, SQL_KEY_FIND, err)))
+		return -1;
+	sqlite3_bind_int64(st, 1, (int64_t)key);
+	if ((rc = step(d, st, err)) < 1)
+		return rc;
+	*id = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return check_id(key, *id, err);
+}
+
+int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_KEY_ADD, err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, (int64_t)key);
+	sqlite3_bind_int64(st, 2, id);
+	return execute(d, st, err);
+}
+
+int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_OPEN_FIND, err);
+	int rc;
+
+	if (!st)
+		return -1;
+	row->id = id;
+	row->spilled = row->last = 0;
+	buf_truncate(&row->data, 0);
+	sqlite3_bind_int64(st, 1, id);
+	if ((rc = step(d, st, err)) < 1)
+		return rc;
+	row->spilled = sqlite3_column_int64(st, 0);
+	row->last = sqlite3_column_int64(st, 1);
+	buf_add(&row->data, sqlite3_column_blob(st, 2),
+	    (size_t)sqlite3_column_bytes(st, 2));
+	sqlite3_reset(st);
+	return buf_check(&row->data, err) ? -1 : 1;
+}
+
+int indexdb_open_save(struct indexdb *d, const struct open_row *row,
+    bool is_new, struct es_err *err)
+{
+	struct span data = buf_span(&row->data);
+	sqlite3_stmt *st;
+
+	if (buf_check(&row->data, err))
+		return -1;
+	if (!(st = statement(d, is_new ? SQL_OPEN_ADD : SQL_OPEN_SET, err)))
+		return -1;
+	sqlite3_bind_int64(st, 1, row->id);
+	sqlite3_bind_int64(st, 2, row->spilled);
+	sqlite3_bind_int64(st, 3, row->last);
+	sqlite3_bind_blob64(st, 4, data.p, data.n, SQLITE_STATIC);
+	return execute(d, st, err);
+}
+
+static enum indexdb_sql post_sql(bool down)
+{
+	return down ? SQL_POST_DOWN : SQL_POST_UP;
+}
+
+int indexdb_post(struct indexdb *d, bool down, int64_t id, int shape,
+    int64_t from, struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, post_sql(down), err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int(st, 2, shape);
+	sqlite3_bind_int64(st, 3, from);
+	return 0;
+}
+
+int indexdb_post_step(struct indexdb *d, bool down, struct post_row *row,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = d->st[post_sql(down)];
+	int rc = step(d, st, err);
+
+	if (rc < 1)
+		return rc;
+	row->first = sqlite3_column_int64(st, 0);
+	row->last = sqlite3_column_int64(st, 1);
+	row->data = sqlite3_column_blob(st, 2);
+	row->n = (size_t)sqlite3_column_bytes(st, 2);
+	return 1;
+}
+
+void indexdb_post_end(struct indexdb *d, bool down)
+{
+	sqlite3_reset(d->st[post_sql(down)]);
+}
+
+int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_POST_SHAPE, err);
+	int64_t found;
+	int rc;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int(st, 2, *shape);
+	if ((rc = step(d, st, err)) < 1)
+		return rc;
+	found = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	if (found < *shape || found >= INDEX_SHAPES)
+		return es_fail(err, ES_FAILED, "tag_post row %lld: bad shape",
+		    (long long)id);
+	*shape = (int)found;
+	return 1;
+}
+
+int indexdb_post_save(struct indexdb *d, int64_t id, int shape, int64_t first,
+    int64_t last, struct span data, bool is_new, struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, is_new ? SQL_POST_ADD : SQL_POST_SET,
+	    err);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int(st, 2, shape);
+	sqlite3_bind_int64(st, 3, first);
+	sqlite3_bind_int64(st, 4, last);
+	sqlite3_bind_blob64(st, 5, data.p, data.n, SQLITE_STATIC);
+	return execute(d, st, err);
+}
+
+int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_KEYS, err);
+	int rc;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, (int64_t)*key);
+	if ((rc = step(d, st, err)) < 1)
+		return rc;
+	*key = (uint64_t)sqlite3_column_int64(st, 0);
+	*id = sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return check_id(*key, *id, err);
+}
+
+int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_ROWS, err);
+	int rc;
+
+	if (!st || (rc = step(d, st, err)) < 0)
+		return -1;
+	*open = sqlite3_column_int64(st, 0);
+	*post = sqlite3_column_int64(st, 1);
+	sqlite3_reset(st);
+	return 0;
+}
+
+int indexdb_reset(struct indexdb *d, struct es_err *err)
+{
+	if (sqlite3_exec(d->db, "DELETE FROM tag_key; DELETE FROM tag_open;"
+	    " DELETE FROM tag_post", NULL, NULL, NULL))
+		return fail(d, err);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * indexdb: the rows in which SQLite holds the index (see index.h).
+ *
+ * tag_key   h -> id          a key that was ever used, and its id
+ * tag_open  id -> data       a mixed chunk: the newest postings of the id
+ * tag_post  id, shape, first -> data   plain chunks: older ones, by shape
+ *
+ * The id of a key is made of the first posting that it had: position, shape,
+ * and the slot of the key in that message (see indexdb_id()).  So ids ascend
+ * with time, and the rows of the entities that are alive now lie together in
+ * tag_open, whatever their keys; and a key that was used once needs no row but
+ * its own.  INDEX_EVERY has id 0 and no row in tag_key.
+ *
+ * All postings of a tag_open row are newer than those of its id in tag_post;
+ * `spilled` counts the latter.  The base of an open chunk is the position in
+ * the id less one, that of a tag_post chunk is `first` less one.
+ *
+ * Statements are prepared at first use and reset before a function returns,
+ * except where it says otherwise.  Functions that look for a row return 1
+ * when there is one, 0 when not, -1 on error.
+ */
+#ifndef ES_INDEXDB_H
+#define ES_INDEXDB_H
+
+#include "posting.h"
+
+enum indexdb_sql {
+	SQL_KEY_FIND, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
+	SQL_POST_DOWN, SQL_POST_UP, SQL_POST_ADD, SQL_POST_SET, SQL_POST_SHAPE,
+	SQL_KEYS, SQL_ROWS, SQL_COUNT
+};
+
+struct indexdb {
+	struct sqlite3 *db;		/* borrowed */
+	struct sqlite3_stmt *st[SQL_COUNT];
+	uint64_t rows_read;
+};
+
+struct open_row {
+	int64_t id, spilled, last;
+	struct buf data;		/* reused from row to row */
+};
+
+struct post_row {
+	int64_t first, last;
+	const void *data;		/* until the statement moves */
+	size_t n;
+};
+
+void indexdb_close(struct indexdb *d);
+
+int64_t indexdb_id(struct posting p, int slot);
+struct posting indexdb_id_posting(int64_t id);
+int64_t indexdb_base(int64_t id);
+
+int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
+    struct es_err *err);
+int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
+    struct es_err *err);
+
+int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
+    struct es_err *err);
+/* is_new: the row was not there. */
+int indexdb_open_save(struct indexdb *d, const struct open_row *row,
+    bool is_new, struct es_err *err);
+
+/*
+ * Walk the chunks of (id, shape): down from the newest whose first is at most
+ * `from`, or up from the oldest whose first is above it.  Then step until it
+ * returns 0 or -1; to stop earlier call indexdb_post_end().
+ */
+int indexdb_post(struct indexdb *d, bool down, int64_t id, int shape,
+    int64_t from, struct es_err *err);
+int indexdb_post_step(struct indexdb *d, bool down, struct post_row *row,
+    struct es_err *err);
+void indexdb_post_end(struct indexdb *d, bool down);
+
+/* The lowest shape from *shape up of which the id has chunks. */
+int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
+    struct es_err *err);
+int indexdb_post_save(struct indexdb *d, int64_t id, int shape, int64_t first,
+    int64_t last, struct span data, bool is_new, struct es_err *err);
+
+/* The least key above *key, with its id (for a walk over all). */
+int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
+    struct es_err *err);
+/* How many rows tag_open and tag_post have. */
+int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
+    struct es_err *err);
+int indexdb_reset(struct indexdb *d, struct es_err *err);
+
+#endif
