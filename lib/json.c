@@ -159,7 +159,8 @@ void json_quote(struct buf *out, const char *p, size_t n)
 			buf_addc(out, hex[c & 15]);
 		}
 	}
-	buf_add(out, p + from, n - from);
+	if (n > from)
+		buf_add(out, p + from, n - from);
 	buf_addc(out, '"');
 }
 

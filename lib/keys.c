@@ -149,7 +149,7 @@ static int add_attributes(struct keys *k, struct span payload,
 		if (add_key(k, from, name.n, true, err) < 0)
 			return -1;
 	}
-	return buf_check(&k->text, err);
+	return buf_check(&k->decoded, err) < 0 ? -1 : buf_check(&k->text, err);
 }
 
 static int by_text(const void *a, const void *b)

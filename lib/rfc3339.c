@@ -88,9 +88,13 @@ static bool offset(const char *p, const char *end, int *minutes)
 	return true;
 }
 
+/* What can be printed in UTC: years 0001 to 9999, in seconds. */
+#define FIRST_SECOND INT64_C(-62135596800)
+#define LAST_SECOND INT64_C(253402300799)
+
 bool rfc3339_parse(struct span text, int64_t *micros)
 {
-	const char *p = text.p, *end = text.p + text.n;
+	const char *p = text.p, *end = text.n ? text.p + text.n : p;
 	int y, mo, d, h, mi, s, us, east;
 	int64_t t;
 
@@ -107,7 +111,7 @@ bool rfc3339_parse(struct span text, int64_t *micros)
 	    h > 23 || mi > 59 || s > 60)
 		return false;
 	t = ((days_from_civil(y, mo, d) * 24 + h) * 60 + mi - east) * 60 + s;
-	if (s == 60 && t % 86400 != 0)
+	if ((s == 60 && t % 86400 != 0) || t < FIRST_SECOND || t > LAST_SECOND)
 		return false;
 	if (micros)
 		*micros = t * 1000000 + us;

@@ -1,10 +1,10 @@
 /*
  * rfc3339: times as text (RFC 3339) and as microseconds since 1970, UTC.
  *
- * Years 0001 to 9999, real dates only, a leap second only as 23:59:60Z; digits
- * of a fraction beyond the sixth are dropped.  Days are counted with the
- * proleptic Gregorian calendar (the civil-from-days algorithm of H. Hinnant,
- * "chrono-Compatible Low-Level Date Algorithms").
+ * Years 0001 to 9999 (in UTC as well), real dates only, a leap second only as
+ * 23:59:60Z; digits of a fraction beyond the sixth are dropped.  Days are
+ * counted with the proleptic Gregorian calendar (the civil-from-days algorithm
+ * of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
  */
 #ifndef ES_RFC3339_H
 #define ES_RFC3339_H
