@@ -6,6 +6,15 @@
  * Usage text, errors and completions come from that table, so the same letter
  * means the same everywhere.  This is the one room of the library that writes
  * to stdout and stderr, and only bin/ calls it (it never exits).
+ *
+ *   cli_begin -> cli_next* -> (work) -> cli_close
+ *
+ * Every program also knows `--completion-table`, for the makers of shell
+ * completions and not for people (so -h does not show it): a line a flag on
+ * stdout, tab between short letter, long name, argument's name and help.
+ *
+ * One thread; stdout has one buffer a process, which a fork copies: a child
+ * leaves with _exit() and without cli_close().
  */
 #ifndef ES_CLI_H
 #define ES_CLI_H
@@ -38,7 +47,8 @@ struct cli_program {
 	const char *see_also;		/* "es-query(1), es-message(5)" */
 	const int *flags;		/* ids, 0-ended; the five of every
 					   program are added */
-	/* What a flag means here, where the shared text does not fit: */
+	/* What a flag means here, where the shared text does not fit; ended
+	   by id 0, and a NULL keeps the shared text: */
 	const struct cli_help { int id; const char *arg, *help; } *help;
 };
 
@@ -46,9 +56,10 @@ struct cli {
 	const struct cli_program *program;
 	int argc;
 	char **argv;
-	/* position: private */
-	int at, sub;
+	/* private: the next word, the letter in it, the word behind `--` */
+	int at, sub, rest;
 	bool ended;
+	char flag[24];		/* the current option as it was written */
 	/* what every program has */
 	const char *store;	/* -s, else $ES_STORE, else "es.db" */
 	bool quiet;
@@ -70,14 +81,20 @@ void cli_begin(struct cli *, const struct cli_program *, int argc,
  * cli_close's result).  On CLI_ERROR err says what is wrong (ES_USAGE).
  * Options and operands come in any order; `--` ends options; `-` is an
  * operand; -fq, -n5, -n 5, --limit=5 and --limit 5 all work.
- * Programs with "-- CMD ARG..." ask cli_rest() for what stands behind `--`.
+ * Programs with "-- CMD ARG..." call cli_rest() once cli_ended() is true.
  */
 int cli_next(struct cli *, struct es_err *);
 
-/* What follows: argv from the next word on; ends the parsing. */
+/*
+ * All that stands behind `--` (the current operand too), or, where there was
+ * none, argv from the next word on; ends the parsing.
+ */
 char **cli_rest(struct cli *, int *n);
-/* Whether the last cli_next() stepped over a `--`. */
+/* Whether a `--` was met: what comes now stands behind it. */
 bool cli_ended(const struct cli *);
+
+/* "--limit", for errors about an option of which only the id is at hand. */
+const char *cli_flag_name(int id);
 
 /* Numbers and durations of arguments: ES_USAGE errors that name the flag. */
 int cli_int(const struct cli *, int64_t min, int64_t max, int64_t *out,
@@ -86,21 +103,28 @@ int cli_duration(const struct cli *, int64_t *millis, struct es_err *);
 /* "NAME=VALUE" -> two spans. */
 int cli_pair(const struct cli *, struct span *name, struct span *value,
     struct es_err *);
-/* A duration "1500ms", "5m", "2d": ms s m h d w; milliseconds. */
+/* A decimal integer within [min, max]; -1 without touching *out otherwise. */
+int cli_int_parse(struct span, int64_t min, int64_t max, int64_t *out);
+/* A duration "1500ms", "5m", "2d": ms s m h d w; milliseconds.  At most
+ * 10,000 years, so that microseconds fit as well. */
 int cli_duration_parse(struct span, int64_t *millis, struct es_err *);
 
-/* One line "PROG: text" on stderr, control bytes escaped. */
+/* One line "PROG: text" on stderr in one write, control bytes escaped. */
 void cli_warn(const struct cli *, const char *fmt, ...) ES_PRINTF(2, 3);
 /* The same for an error; returns its code, which is the exit status.  For
  * ES_USAGE a second line is never printed: the text ends in "(see -h)". */
 int cli_error(const struct cli *, const struct es_err *);
 
-/* ---- output: block-buffered stdout that is checked ---- */
+/*
+ * ---- output: block-buffered stdout that is checked ----
+ * Errors read "<stdout>: fault"; after one, all that follows fails the same.
+ */
 int cli_write(const void *p, size_t n, struct es_err *);
 int cli_flush(struct es_err *);	/* hand all to the kernel now */
 /*
  * The one way out: flush and close stdout, and if that failed say so once and
- * return ES_FAILED, else return status.
+ * return ES_FAILED, else return status.  Says nothing when cli_error() has
+ * told of it already.
  */
 int cli_close(const struct cli *, int status);
 
@@ -111,8 +135,12 @@ struct cli_lines {
 	/* private */
 	int fd;
 	struct buf buf;
-	size_t from, scanned;
-	bool eof, truncated;
+	size_t from, scanned;	/* the current line's start; no newline
+				   stands between the two */
+	size_t max;
+	int64_t blank;		/* lines that cli_lines_ready() skipped */
+	int error;		/* errno of a read that failed */
+	bool eof, truncated;	/* in a line that is too long */
 };
 /* path NULL or "-": stdin.  Place in errors: NAME:LINE. */
 int cli_lines_open(struct cli_lines *, const char *path, struct es_err *);
@@ -120,11 +148,13 @@ int cli_lines_open(struct cli_lines *, const char *path, struct es_err *);
  * The next line without its newline: 1, 0 at the end, -1 on error (a line
  * over `max` bytes is an error that names the line; blank lines are skipped).
  * The last line may lack its newline: `unterminated` is then set and it counts
- * only if it parses.  The line is valid until the next call.
+ * only if it parses.  The line is valid until the next call of any of these.
+ * After a line that is too long one may go on with the next: its rest is
+ * read past, never held in memory.
  */
 int cli_lines_next(struct cli_lines *, size_t max, struct span *line,
     bool *unterminated, struct es_err *);
-/* Whether another line can be had without waiting. */
+/* Whether another line (or its error) can be had without waiting. */
 bool cli_lines_ready(struct cli_lines *);
 void cli_lines_close(struct cli_lines *);
 

@@ -17,7 +17,8 @@ static void mark_cut(char *text, size_t size)
 	memcpy(text + at, "...", 4);
 }
 
-static void set_text(struct es_err *err, const char *fmt, va_list ap)
+static void ES_PRINTF(2, 0) set_text(struct es_err *err, const char *fmt,
+    va_list ap)
 {
 	int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
 
