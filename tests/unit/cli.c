@@ -517,14 +517,17 @@ static void open_text(struct cli_lines *l, const char *text, size_t n)
 static const char *next_line(struct cli_lines *l, size_t max,
     bool *unterminated)
 {
-	static char copy[256];
+	static char copy[sizeof((struct es_err *)0)->text];
 	struct es_err err = {0};
 	struct span line;
 	int r = cli_lines_next(l, max, &line, unterminated, &err);
 
-	if (r <= 0)
-		return r == 0 ? "END" : strchr(err.text, ':') + 1;
-	snprintf(copy, sizeof copy, "%.*s", (int)line.n, line.p);
+	if (r == 0)
+		return "END";
+	if (r < 0)
+		snprintf(copy, sizeof copy, "%s", strchr(err.text, ':') + 1);
+	else
+		snprintf(copy, sizeof copy, "%.*s", (int)line.n, line.p);
 	return copy;
 }
 
