@@ -63,7 +63,6 @@ int64_t store_now(const struct store *);
 struct appended {
 	int64_t position;
 	bool repeated;		/* its id was there with the same content */
-	bool erased;		/* ... and is erased since (an error text) */
 	struct span line;	/* as es-query prints it, with its newline;
 				   until the next store call */
 };
@@ -71,7 +70,8 @@ struct appended {
 /*
  * Append one message: identity (DESIGN "Identity"), catalog, defaults, causes,
  * keys.  Faults of the message are ES_FAILED without a place, for the caller
- * to put the line in front.
+ * to put the line in front; they leave the transaction as it was, so what came
+ * before may still be committed.  After a failed write store_commit() refuses.
  */
 int store_append(struct store *, const struct draft *, struct appended *out,
     struct es_err *err);
@@ -79,9 +79,6 @@ int store_append(struct store *, const struct draft *, struct appended *out,
 /* One of the toolkit's own types ("es.…"), which store_append() refuses. */
 int store_append_own(struct store *, const struct draft *,
     struct appended *out, struct es_err *err);
-
-/* Check a draft as store_append() would, without a transaction: dry. */
-int store_check(struct store *, const struct draft *, struct es_err *err);
 
 /* Load a catalog: appends es.catalog_loaded unless it is in force already. */
 int store_load_catalog(struct store *, const struct catalog *, bool *changed,

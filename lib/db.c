@@ -1,0 +1,379 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bell.h"
+#include "db.h"
+#include "sys.h"
+
+#define BUSY_MS 30000
+#define CHECKPOINT_FRAMES 1000	/* a commit above it checkpoints */
+#define CLOSE_FRAMES 64		/* a close above it checkpoints */
+
+static int code_of(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ES_BUSY;
+	default:
+		return ES_FAILED;
+	}
+}
+
+int db_fail(struct db *db, struct es_err *err)
+{
+	int rc = db->h ? sqlite3_extended_errcode(db->h) : SQLITE_NOMEM;
+
+	return es_fail(err, code_of(rc), "%s: %s", db->path,
+	    db->h ? sqlite3_errmsg(db->h) : "out of memory");
+}
+
+/* ---- opening ---- */
+
+static int open_beside(const char *path, const char *suffix, int *fd,
+    struct es_err *err)
+{
+	struct buf name = {0};
+
+	buf_addf(&name, "%s%s", path, suffix);
+	if (buf_check(&name, err) < 0)
+		return -1;
+	*fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (*fd < 0)
+		es_fail_errno(err, "%s", name.p);
+	buf_free(&name);
+	return *fd < 0 ? -1 : 0;
+}
+
+/*
+ * Whether a reader can take part in WAL mode (it needs the -shm file, and
+ * makes it if it may).
+ */
+static bool directory_writable(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct buf dir = {0};
+	bool ok;
+
+	buf_add(&dir, slash ? path : ".", slash ? (size_t)(slash - path) +
+	    (slash == path) : 1);
+	ok = !dir.failed && access(dir.p, W_OK) == 0;
+	buf_free(&dir);
+	return ok;
+}
+
+static bool has_content(const char *path, const char *suffix)
+{
+	struct buf name = {0};
+	struct stat st;
+	bool yes;
+
+	buf_addf(&name, "%s%s", path, suffix);
+	yes = !name.failed && stat(name.p, &st) == 0 && st.st_size > 0;
+	buf_free(&name);
+	return yes;
+}
+
+/* "file:PATH?immutable=1", with what a URI reserves escaped. */
+static void immutable_uri(const char *path, struct buf *out)
+{
+	buf_adds(out, "file:");
+	for (const unsigned char *p = (const unsigned char *)path; *p; p++)
+		if (*p == '?' || *p == '#' || *p == '%')
+			buf_addf(out, "%%%02x", *p);
+		else
+			buf_addc(out, (char)*p);
+	buf_adds(out, "?immutable=1");
+}
+
+static int open_reader(struct db *db, struct es_err *err)
+{
+	struct buf uri = {0};
+	int rc;
+
+	if (directory_writable(db->path))
+		return sqlite3_open_v2(db->path, &db->h, SQLITE_OPEN_READONLY,
+		    NULL) == SQLITE_OK ? 0 : db_fail(db, err);
+	if (has_content(db->path, "-wal"))
+		return es_fail(err, ES_FAILED, "%s: cannot be read here: the "
+		    "directory cannot be written and %s-wal is not empty; "
+		    "copy all files of the store, or let a writer close it",
+		    db->path, db->path);
+	immutable_uri(db->path, &uri);
+	if (buf_check(&uri, err) < 0)
+		return -1;
+	rc = sqlite3_open_v2(uri.p, &db->h,
+	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	buf_free(&uri);
+	return rc == SQLITE_OK ? 0 : db_fail(db, err);
+}
+
+static int open_writer(struct db *db, struct es_err *err)
+{
+	int flags = SQLITE_OPEN_READWRITE |
+	    (db->mode == DB_CREATE ? SQLITE_OPEN_CREATE : 0);
+
+	if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
+		return -1;
+	db->bell_fd = bell_ring_open(db->path);
+	if (sqlite3_open_v2(db->path, &db->h, flags, NULL) != SQLITE_OK)
+		return db_fail(db, err);
+	if (sqlite3_db_readonly(db->h, "main") == 1)
+		return es_fail(err, ES_FAILED, "%s: cannot be written",
+		    db->path);
+	return 0;
+}
+
+static int count_frames(void *ctx, sqlite3 *h, const char *name, int frames)
+{
+	struct db *db = ctx;
+
+	(void)h;
+	(void)name;
+	db->frames = frames;
+	return SQLITE_OK;
+}
+
+static int synchronous(const char **pragma, struct es_err *err)
+{
+	const char *set = getenv("ES_SYNC");
+
+	*pragma = "pragma synchronous=full";
+	if (!set || !*set || strcmp(set, "full") == 0)
+		return 0;
+	if (strcmp(set, "normal") != 0)
+		return es_fail(err, ES_USAGE,
+		    "ES_SYNC must be \"full\" or \"normal\"");
+	*pragma = "pragma synchronous=normal";
+	return 0;
+}
+
+static int configure(struct db *db, struct es_err *err)
+{
+	const char *sync;
+
+	sqlite3_extended_result_codes(db->h, 1);
+	sqlite3_busy_timeout(db->h, 5000);
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (db_exec(db, "pragma mmap_size=2147418112", err) < 0)
+		return -1;
+	if (db->mode == DB_READ)
+		return db_exec(db, "pragma query_only=1", err);
+	if (synchronous(&sync, err) < 0)
+		return -1;
+	sqlite3_wal_hook(db->h, count_frames, db);
+	return db_exec(db, sync, err) < 0 ||
+	    db_exec(db, "pragma cache_size=-65536", err) < 0 ? -1 : 0;
+}
+
+int db_open(const char *path, enum db_mode mode, struct db **out,
+    bool *missing, struct es_err *err)
+{
+	struct db *db = calloc(1, sizeof *db);
+	struct stat st;
+
+	*out = NULL;
+	if (missing)
+		*missing = false;
+	if (!db || !(db->path = strdup(path))) {
+		free(db);
+		return es_fail_nomem(err);
+	}
+	db->mode = mode;
+	db->lock_fd = db->bell_fd = -1;
+	db->busy_ms = BUSY_MS;
+	if (mode != DB_CREATE && stat(path, &st) < 0) {
+		if (missing)
+			*missing = errno == ENOENT;
+		es_fail_errno(err, "%s", path);
+		goto fail;
+	}
+	if ((mode == DB_READ ? open_reader : open_writer)(db, err) < 0 ||
+	    configure(db, err) < 0)
+		goto fail;
+	*out = db;
+	return 0;
+fail:
+	db_close(db);
+	return -1;
+}
+
+/*
+ * The last connection that closes would checkpoint outside the lock; so it may
+ * only do so here, under the lock, and does when the WAL has grown.
+ */
+static void close_handle(struct db *db)
+{
+	if (db->mode != DB_READ && db->frames > CLOSE_FRAMES &&
+	    sys_lock(db->lock_fd, 0, 1, 1000, NULL) == 0)
+		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
+		    NULL);
+	sqlite3_close_v2(db->h);
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	db_rollback(db);
+	db_read_end(db);
+	if (db->h)
+		close_handle(db);
+	if (db->lock_fd >= 0)
+		close(db->lock_fd);
+	if (db->bell_fd >= 0)
+		close(db->bell_fd);
+	free(db->path);
+	free(db);
+}
+
+/* ---- transactions ---- */
+
+static void unlock(struct db *db)
+{
+	sys_unlock(db->lock_fd, 0, 1, NULL);
+}
+
+int db_begin(struct db *db, struct es_err *err)
+{
+	int r = sys_lock(db->lock_fd, 0, 1, db->busy_ms, err);
+
+	if (r < 0)
+		return es_err_at(err, "%s-lock", db->path);
+	if (r > 0)
+		return es_fail(err, ES_BUSY, "%s: busy: other writers held "
+		    "it for %d s", db->path, db->busy_ms / 1000);
+	if (db_exec(db, "begin immediate", err) < 0) {
+		unlock(db);
+		return -1;
+	}
+	db->writing = true;
+	return 0;
+}
+
+int db_commit(struct db *db, struct es_err *err)
+{
+	if (db_exec(db, "commit", err) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	db->writing = false;
+	if (db->frames > CHECKPOINT_FRAMES) {
+		/* What a reader still needs stays for the next one. */
+		sqlite3_wal_checkpoint_v2(db->h, "main",
+		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	}
+	unlock(db);
+	bell_ring(db->bell_fd);
+	return 0;
+}
+
+void db_rollback(struct db *db)
+{
+	if (!db->writing)
+		return;
+	if (!sqlite3_get_autocommit(db->h))
+		sqlite3_exec(db->h, "rollback", NULL, NULL, NULL);
+	db->writing = false;
+	unlock(db);
+}
+
+int db_read_begin(struct db *db, struct es_err *err)
+{
+	if (db_exec(db, "begin", err) < 0)
+		return -1;
+	db->reading = true;
+	return 0;
+}
+
+void db_read_end(struct db *db)
+{
+	if (!db->reading)
+		return;
+	sqlite3_exec(db->h, "commit", NULL, NULL, NULL);
+	db->reading = false;
+}
+
+/* ---- statements ---- */
+
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **out,
+    struct es_err *err)
+{
+	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, out,
+	    NULL) != SQLITE_OK)
+		return db_fail(db, err);
+	return 0;
+}
+
+int db_exec(struct db *db, const char *sql, struct es_err *err)
+{
+	return sqlite3_exec(db->h, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
+	    db_fail(db, err);
+}
+
+int db_done(struct db *db, sqlite3_stmt *st, struct es_err *err)
+{
+	int rc = sqlite3_step(st), r = 0;
+
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		r = db_fail(db, err);
+	sqlite3_reset(st);
+	return r;
+}
+
+int db_row(struct db *db, sqlite3_stmt *st, struct es_err *err)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		db_fail(db, err);
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int db_int(struct db *db, const char *sql, int64_t *out, struct es_err *err)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	*out = 0;
+	if (db_prepare(db, sql, &st, err) < 0)
+		return -1;
+	r = db_row(db, st, err);
+	if (r > 0)
+		*out = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return r < 0 ? -1 : 0;
+}
+
+struct span db_text(sqlite3_stmt *st, int column)
+{
+	const void *p = sqlite3_column_blob(st, column);
+	int n = sqlite3_column_bytes(st, column);
+
+	if (sqlite3_column_type(st, column) == SQLITE_NULL)
+		return SPAN_NONE;
+	return (struct span){n ? p : "", (size_t)n};
+}
+
+void db_bind_text(sqlite3_stmt *st, int parameter, struct span s)
+{
+	if (s.p)
+		sqlite3_bind_text64(st, parameter, s.p, s.n, SQLITE_STATIC,
+		    SQLITE_UTF8);
+	else
+		sqlite3_bind_null(st, parameter);
+}
+
+void db_bind_blob(sqlite3_stmt *st, int parameter, const void *p, size_t n)
+{
+	sqlite3_bind_blob64(st, parameter, p, n, SQLITE_STATIC);
+}

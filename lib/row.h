@@ -1,0 +1,36 @@
+/*
+ * row: a message as it stands in the table `message`, read and compared.
+ */
+#ifndef ES_ROW_H
+#define ES_ROW_H
+
+#include "arena.h"
+#include "message.h"
+#include "names.h"
+
+/* The columns that row_read() wants, in its order. */
+#define ROW_COLUMNS "position, shape, kind, version, id, tags, payload, " \
+	"metadata, causation, correlation, created_at, stored_at, " \
+	"erased_at, type"
+
+/*
+ * The row that the statement stands on.  Text is copied to the arena, so the
+ * message lives as long as that; *shape may be NULL.
+ */
+int row_read(const struct names *, sqlite3_stmt *, struct arena *,
+    struct message *out, int *shape, struct es_err *err);
+
+/* Bind an id: 16 bytes for a UUID in canonical form (kept in uuid). */
+void row_bind_id(sqlite3_stmt *, int parameter, struct span id,
+    unsigned char uuid[16]);
+
+/*
+ * Whether the message carries name:value by an explicit tag or, when the
+ * shape carries the name (shapes that are "other" count as carrying all), by a
+ * payload attribute.  tag is the whole text; name its part before the colon,
+ * or SPAN_NONE.  doc and text are the caller's scratch.
+ */
+bool row_has_tag(const struct message *, const struct names_shape *,
+    struct span tag, struct span name, struct json_doc *doc, struct buf *text);
+
+#endif

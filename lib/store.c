@@ -1,0 +1,437 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema.h"
+#include "storeimpl.h"
+#include "sys.h"
+
+/* ---- making ---- */
+
+static int put_meta(struct db *db, const char *name, const void *p, size_t n,
+    bool text, struct es_err *err)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	if (db_prepare(db, "insert into meta(name, value) values (?, ?)", &st,
+	    err) < 0)
+		return -1;
+	db_bind_text(st, 1, span_str(name));
+	if (text)
+		db_bind_text(st, 2, (struct span){p, n});
+	else
+		db_bind_blob(st, 2, p, n);
+	r = db_done(db, st, err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int new_uuid(char out[UUID_TEXT], struct es_err *err)
+{
+	unsigned char uuid[16];
+
+	if (hash_uuid7(uuid, err) < 0)
+		return -1;
+	hash_uuid_text(uuid, out);
+	return 0;
+}
+
+static int first_epoch(struct db *db, struct es_err *err)
+{
+	char id[UUID_TEXT];
+	sqlite3_stmt *st;
+	int r;
+
+	if (new_uuid(id, err) < 0 ||
+	    db_prepare(db, "insert into epoch(number, id, parent, branched_at,"
+	    " started_at) values (1, ?, null, 0, ?)", &st, err) < 0)
+		return -1;
+	db_bind_text(st, 1, span_str(id));
+	sqlite3_bind_int64(st, 2, sys_now());
+	r = db_done(db, st, err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int make_tables(struct db *db, struct es_err *err)
+{
+	char id[UUID_TEXT];
+	unsigned char secret[16];
+	struct buf pragma = {0};
+	int r = -1;
+
+	buf_addf(&pragma, "pragma application_id=%d; pragma user_version=%d",
+	    STORE_APPLICATION_ID, STORE_FORMAT);
+	if (buf_check(&pragma, err) == 0 &&
+	    new_uuid(id, err) == 0 &&
+	    hash_random(secret, sizeof secret, err) == 0 &&
+	    db_exec(db, schema_tables, err) == 0 &&
+	    db_exec(db, index_schema, err) == 0 &&
+	    db_exec(db, schema_view, err) == 0 &&
+	    put_meta(db, "store", id, UUID_TEXT - 1, true, err) == 0 &&
+	    put_meta(db, "secret", secret, sizeof secret, false, err) == 0 &&
+	    db_exec(db, "insert into meta(name, value) values ('catalog', 0)",
+	    err) == 0 &&
+	    first_epoch(db, err) == 0 &&
+	    db_exec(db, pragma.p, err) == 0)
+		r = 0;
+	buf_free(&pragma);
+	return r;
+}
+
+/* 1: a store of this format, 0: empty, -1: something else. */
+static int recognise(struct db *db, struct es_err *err)
+{
+	int64_t application, format, tables;
+
+	if (db_int(db, "pragma application_id", &application, err) < 0 ||
+	    db_int(db, "pragma user_version", &format, err) < 0 ||
+	    db_int(db, "select count(*) from sqlite_schema", &tables, err) < 0)
+		return -1;
+	if (application == 0 && format == 0 && tables == 0)
+		return 0;
+	if (application != STORE_APPLICATION_ID)
+		return es_fail(err, ES_FAILED, "%s: not a store of es",
+		    db->path);
+	if (format > STORE_FORMAT)
+		return es_fail(err, ES_FAILED, "%s: its format is %lld, and "
+		    "this es knows formats up to %d: use a newer es",
+		    db->path, (long long)format, STORE_FORMAT);
+	return 1;
+}
+
+int store_create(const char *path, bool *created, struct es_err *err)
+{
+	struct db *db;
+	int known = -1, r = -1;
+
+	*created = false;
+	if (db_open(path, DB_CREATE, &db, NULL, err) < 0)
+		return -1;
+	/* Before any transaction; it cannot be changed inside one. */
+	if (db_exec(db, "pragma journal_mode=wal", err) < 0 ||
+	    db_begin(db, err) < 0)
+		goto out;
+	known = recognise(db, err);
+	if (known < 0)
+		goto out;
+	if (known == 0 && make_tables(db, err) < 0)
+		goto out;
+	if (db_commit(db, err) < 0)
+		goto out;
+	*created = known == 0;
+	r = 0;
+out:
+	db_close(db);
+	return r;
+}
+
+/* ---- opening ---- */
+
+static int read_identity(struct store *s, struct es_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r = -1;
+
+	if (db_prepare(s->db, "select (select value from meta where name = "
+	    "'store'), (select value from meta where name = 'secret'), "
+	    "(select id from epoch order by number desc limit 1)", &st,
+	    err) < 0)
+		return -1;
+	if (db_row(s->db, st, err) <= 0)
+		goto out;
+	if (db_text(st, 0).n != UUID_TEXT - 1 || db_text(st, 1).n != 16 ||
+	    db_text(st, 2).n != UUID_TEXT - 1) {
+		es_fail(err, ES_FAILED, "%s: damaged: no identity",
+		    s->db->path);
+		goto out;
+	}
+	memcpy(s->id, db_text(st, 0).p, UUID_TEXT - 1);
+	memcpy(s->secret, db_text(st, 1).p, 16);
+	memcpy(s->epoch, db_text(st, 2).p, UUID_TEXT - 1);
+	r = 0;
+out:
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int prepare(struct store *s, struct es_err *err)
+{
+	struct {
+		sqlite3_stmt **st;
+		const char *sql;
+		bool write;
+	} all[] = {
+		{&s->state, "select (select max(position) from message), "
+		    "(select value from meta where name = 'catalog'), "
+		    "(select stored_at from message order by position desc "
+		    "limit 1)", false},
+		{&s->by_position, "select " ROW_COLUMNS " from message "
+		    "where position = ?", false},
+		{&s->by_id, "select position from ids where id = ?", false},
+		{&s->digests, "select salt, identity from message "
+		    "where position = ?", false},
+		{&s->get_outcome, "select o.result, p.first, p.last from "
+		    "outcome o left join provenance p on p.id = o.provenance "
+		    "where o.command = ?", false},
+		{&s->insert, "insert into message(position, type, shape, kind,"
+		    " version, id, tags, payload, metadata, causation, "
+		    "correlation, created_at, stored_at, salt, digest, "
+		    "identity) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", true},
+		{&s->insert_id, "insert into ids(id, position) values (?, ?)",
+		    true},
+		{&s->set_catalog, "update meta set value = ? where name = "
+		    "'catalog'", true},
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if ((!all[i].write || s->db->mode != DB_READ) &&
+		    db_prepare(s->db, all[i].sql, all[i].st, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int empty_catalog(struct store *s, struct es_err *err)
+{
+	s->catalog_at = 0;
+	return catalog_parse("catalog", "{}", 2, &s->catalog, err);
+}
+
+static int open_rest(struct store *s, struct es_err *err)
+{
+	int known = recognise(s->db, err);
+
+	if (known < 0)
+		return -1;
+	if (known == 0)
+		return es_fail(err, ES_FAILED,
+		    "%s: an empty file, no store: make one with es-init",
+		    s->db->path);
+	return read_identity(s, err) < 0 || prepare(s, err) < 0 ||
+	    names_open(s->db, &s->names, err) < 0 ||
+	    index_open(s->db->h, s->secret, &s->index, err) < 0 ||
+	    empty_catalog(s, err) < 0 || store_refresh(s, err) < 0 ? -1 : 0;
+}
+
+int store_open(const char *path, bool write, struct store **out,
+    struct es_err *err)
+{
+	struct store *s = calloc(1, sizeof *s);
+	bool missing = false;
+
+	*out = NULL;
+	if (!s)
+		return es_fail_nomem(err);
+	if (db_open(path, write ? DB_WRITE : DB_READ, &s->db, &missing,
+	    err) < 0 || open_rest(s, err) < 0) {
+		if (missing)
+			es_fail(err, ES_FAILED, "%s: there is no store here: "
+			    "make one with es-init", path);
+		store_close(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	sqlite3_stmt **all[] = {
+		&s->state, &s->by_position, &s->by_id, &s->digests,
+		&s->get_outcome, &s->insert, &s->insert_id, &s->set_catalog,
+		&s->handler_find, &s->handler_add, &s->provenance_add,
+		&s->outcome_add,
+	};
+
+	if (!s)
+		return;
+	if (s->db)
+		db_rollback(s->db);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		sqlite3_finalize(*all[i]);
+	names_close(s->names);
+	index_close(s->index);
+	catalog_free(s->catalog);
+	catalog_free(s->old_catalog);
+	db_close(s->db);
+	message_scratch_free(&s->scratch);
+	keys_free(&s->keys);
+	arena_free(&s->arena);
+	buf_free(&s->line);
+	buf_free(&s->payload);
+	buf_free(&s->came_in);
+	json_free(&s->doc);
+	free(s);
+}
+
+const char *store_path(const struct store *s)
+{
+	return s->db->path;
+}
+
+const char *store_id(const struct store *s)
+{
+	return s->id;
+}
+
+const char *store_epoch(const struct store *s)
+{
+	return s->epoch;
+}
+
+struct db *store_db(struct store *s)
+{
+	return s->db;
+}
+
+/* ---- the state of the log ---- */
+
+/* es.catalog_loaded's payload is {"catalog": …}. */
+int read_catalog_at(struct store *s, int64_t at, struct es_err *err)
+{
+	struct message m;
+	struct catalog *c;
+	uint32_t node;
+
+	if (store_get(s, at, &m, err) <= 0 ||
+	    json_parse(&s->doc, m.payload.p, m.payload.n, err) < 0 ||
+	    (node = json_get(&s->doc, 0, "catalog")) == JSON_NONE)
+		return es_fail(err, ES_FAILED, "%s: damaged: no catalog at "
+		    "position %lld", s->db->path, (long long)at);
+	if (catalog_parse("catalog", json_text(&s->doc, node).p,
+	    json_text(&s->doc, node).n, &c, err) < 0)
+		return es_err_at(err, "%s", s->db->path);
+	catalog_free(s->old_catalog);
+	s->old_catalog = s->catalog;	/* borrowed until the next refresh */
+	s->catalog = c;
+	s->catalog_at = at;
+	return 0;
+}
+
+int store_refresh(struct store *s, struct es_err *err)
+{
+	int64_t catalog_at;
+
+	if (db_row(s->db, s->state, err) <= 0)
+		return -1;
+	s->head = sqlite3_column_int64(s->state, 0);
+	catalog_at = sqlite3_column_int64(s->state, 1);
+	s->last_stored_at = sqlite3_column_int64(s->state, 2);
+	sqlite3_reset(s->state);
+	if (names_refresh(s->names, err) < 0)
+		return -1;
+	if (catalog_at == s->catalog_at)
+		return 0;
+	if (catalog_at != 0)
+		return read_catalog_at(s, catalog_at, err);
+	catalog_free(s->catalog);
+	s->catalog = NULL;
+	return empty_catalog(s, err);
+}
+
+int store_head(struct store *s, int64_t *head, struct es_err *err)
+{
+	if (s->db->writing) {
+		*head = s->head;
+		return 0;
+	}
+	if (db_row(s->db, s->state, err) <= 0)
+		return -1;
+	*head = sqlite3_column_int64(s->state, 0);
+	sqlite3_reset(s->state);
+	return 0;
+}
+
+const struct catalog *store_catalog(const struct store *s)
+{
+	return s->catalog;
+}
+
+/* ---- transactions ---- */
+
+int store_begin(struct store *s, struct es_err *err)
+{
+	if (db_begin(s->db, err) < 0)
+		return -1;
+	if (store_refresh(s, err) < 0) {
+		store_rollback(s);
+		return -1;
+	}
+	s->before = s->head;
+	s->broken = false;
+	s->now = sys_now();
+	if (s->now < s->last_stored_at)
+		s->now = s->last_stored_at;
+	return 0;
+}
+
+int store_commit(struct store *s, struct es_err *err)
+{
+	if (s->broken) {
+		store_rollback(s);
+		return es_fail(err, ES_FAILED, "%s: the transaction failed "
+		    "before and was rolled back", s->db->path);
+	}
+	if (index_flush(s->index, err) < 0) {
+		es_err_at(err, "%s", s->db->path);
+		store_rollback(s);
+		return -1;
+	}
+	if (db_commit(s->db, err) < 0) {
+		store_rollback(s);
+		return -1;
+	}
+	return 0;
+}
+
+void store_rollback(struct store *s)
+{
+	db_rollback(s->db);
+	index_rollback(s->index);
+	names_rollback(s->names);
+	s->head = s->before;
+	if (s->catalog_at > s->before)
+		s->catalog_at = -1;	/* read it again */
+}
+
+int64_t store_before(const struct store *s)
+{
+	return s->before;
+}
+
+int64_t store_now(const struct store *s)
+{
+	return s->now;
+}
+
+/* ---- single messages ---- */
+
+int store_get(struct store *s, int64_t position, struct message *out,
+    struct es_err *err)
+{
+	int r;
+
+	sqlite3_bind_int64(s->by_position, 1, position);
+	r = db_row(s->db, s->by_position, err);
+	if (r <= 0)
+		return r;
+	arena_reset(&s->arena);
+	r = row_read(s->names, s->by_position, &s->arena, out, NULL, err);
+	sqlite3_reset(s->by_position);
+	return r < 0 ? -1 : 1;
+}
+
+int store_find_id(struct store *s, struct span id, int64_t *position,
+    struct es_err *err)
+{
+	unsigned char uuid[16];
+	int r;
+
+	row_bind_id(s->by_id, 1, id, uuid);
+	r = db_row(s->db, s->by_id, err);
+	if (r > 0) {
+		*position = sqlite3_column_int64(s->by_id, 0);
+		sqlite3_reset(s->by_id);
+	}
+	return r;
+}

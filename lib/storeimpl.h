@@ -1,0 +1,41 @@
+/*
+ * storeimpl: what store.c, append.c, provenance.c and find share; not for
+ * others.
+ */
+#ifndef ES_STOREIMPL_H
+#define ES_STOREIMPL_H
+
+#include "index.h"
+#include "row.h"
+#include "store.h"
+
+struct store {
+	struct db *db;
+	char id[UUID_TEXT], epoch[UUID_TEXT];
+	unsigned char secret[16];
+	struct names *names;
+	struct index *index;
+	struct catalog *catalog, *old_catalog;
+	int64_t catalog_at;	/* position of its es.catalog_loaded */
+	int64_t head;		/* as of the last refresh or append */
+	int64_t last_stored_at;
+	/* the open transaction */
+	int64_t before, now;
+	bool broken;		/* a write failed: only a rollback is left */
+	/* statements */
+	sqlite3_stmt *state, *by_position, *by_id, *digests, *get_outcome;
+	sqlite3_stmt *insert, *insert_id, *set_catalog;
+	sqlite3_stmt *handler_find, *handler_add, *provenance_add,
+	    *outcome_add;
+	/* memory used again for each message */
+	struct message_scratch scratch;
+	struct json_doc doc;
+	struct keys keys;
+	struct arena arena;
+	struct buf line, payload, came_in;
+};
+
+/* Take the catalog of the es.catalog_loaded at a position as the one in force. */
+int read_catalog_at(struct store *, int64_t at, struct es_err *err);
+
+#endif
