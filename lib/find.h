@@ -20,9 +20,14 @@
 struct find;
 
 /*
- * head: the log as of this position (0: as it is now).  A name in the query
- * that no possible type indexes is ES_USAGE and says so.
+ * Refuse (ES_USAGE) a query on a name that no possible type indexes: no stored
+ * message of a matching type carries it, no catalog entry can, and no type is
+ * asked for that the catalog leaves open.  Programs call it for what a user
+ * typed; within a write transaction the names of its own messages count.
  */
+int find_check_names(struct store *, const struct query *, struct es_err *err);
+
+/* head: the log as of this position (0: as it is now). */
 int find_open(struct store *, const struct query *,
     const struct query_bounds *, int64_t head, struct find **out,
     struct es_err *err);

@@ -1,0 +1,84 @@
+/* find_check_names(): a query that can never match is a mistake, not silence. */
+#include <string.h>
+
+#include "find.h"
+#include "plan.h"
+
+static bool stored_type_carries(struct store *s, const struct query_item *item,
+    struct span name)
+{
+	int i;
+
+	if (names_shapes(s->names) == NAMES_SHAPES)
+		return true;	/* "other" shapes may carry anything */
+	for (i = 1; i < names_shapes(s->names); i++) {
+		const struct names_shape *at = names_shape_at(s->names, i);
+
+		if (plan_type_wanted(item, names_type_text(s->names,
+		    at->type)) && names_carries(at, name))
+			return true;
+	}
+	return false;
+}
+
+static bool catalog_carries(struct store *s, const struct query_item *item,
+    struct span name)
+{
+	const struct catalog_entry *e;
+	size_t i;
+
+	if (!catalog_at(s->catalog, 0))
+		return true;
+	for (i = 0; i < item->n_types; i++) {
+		struct span type = span_str(item->types[i]);
+
+		/* A type that the catalog leaves open may carry anything. */
+		if (type.p[type.n - 1] != '.' && memcmp(type.p, "es.", 3) &&
+		    !catalog_find(s->catalog, type))
+			return true;
+	}
+	for (i = 0; (e = catalog_at(s->catalog, i)); i++)
+		if (plan_type_wanted(item, catalog_type(e)) &&
+		    catalog_can_carry(e, name))
+			return true;
+	return false;
+}
+
+static int check(struct store *s, const struct query_item *item,
+    struct span name, struct es_err *err)
+{
+	char shown[80];
+
+	if (!name.n || stored_type_carries(s, item, name) ||
+	    catalog_carries(s, item, name))
+		return 0;
+	return es_fail(err, ES_USAGE, "no message can be found by \"%s\": no "
+	    "%stype indexes it (see \"keys\" and \"private\" of the catalog)",
+	    es_escape(shown, sizeof shown, name.p, name.n),
+	    item->n_types ? "such " : "");
+}
+
+int find_check_names(struct store *s, const struct query *q,
+    struct es_err *err)
+{
+	size_t i, k;
+
+	for (i = 0; i < q->n; i++) {
+		const struct query_item *item = &q->items[i];
+
+		for (k = 0; k < item->n_tags; k++) {
+			const char *tag = item->tags[k];
+			const char *colon = strchr(tag, ':');
+			struct span name = {tag, colon ?
+			    (size_t)(colon - tag) : 0};
+
+			if (check(s, item, name, err) < 0)
+				return -1;
+		}
+		for (k = 0; k < item->n_partition; k++)
+			if (check(s, item, span_str(item->partition[k].name),
+			    err) < 0)
+				return -1;
+	}
+	return 0;
+}
