@@ -416,6 +416,27 @@ int store_append_own(struct store *s, const struct draft *d,
 	return append(s, d, true, out, err);
 }
 
+int store_preview(struct store *s, const struct draft *d, int64_t now,
+    struct buf *out, struct es_err *err)
+{
+	char id[UUID_TEXT];
+	struct buf created = {0};
+	struct message m;
+	int64_t was = s->now;
+	int r;
+
+	s->now = now;
+	r = make_message(s, d, false, id, &created, &m, err);
+	s->now = was;
+	buf_free(&created);
+	if (r < 0)
+		return -1;
+	/* {"position":N,"id":… without the position. */
+	buf_addc(out, '{');
+	buf_adds(out, strchr(s->line.p, ',') + 1);
+	return buf_check(out, err);
+}
+
 int store_load_catalog(struct store *s, const struct catalog *c, bool *changed,
     struct es_err *err)
 {

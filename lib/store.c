@@ -404,6 +404,14 @@ int64_t store_now(const struct store *s)
 	return s->now;
 }
 
+bool store_set_now(struct store *s, int64_t micros)
+{
+	if (micros < s->last_stored_at)
+		return false;
+	s->now = micros;
+	return true;
+}
+
 /* ---- single messages ---- */
 
 int store_get(struct store *s, int64_t position, struct message *out,

@@ -59,6 +59,11 @@ void store_rollback(struct store *);
 int64_t store_before(const struct store *);
 /* The clock of the open transaction: stored_at of what it appends. */
 int64_t store_now(const struct store *);
+/*
+ * Take micros as that clock, for what was decided with it; false (and no
+ * change) when the log's newest message is later.
+ */
+bool store_set_now(struct store *, int64_t micros);
 
 struct appended {
 	int64_t position;
@@ -75,6 +80,14 @@ struct appended {
  */
 int store_append(struct store *, const struct draft *, struct appended *out,
     struct es_err *err);
+
+/*
+ * The message that the draft (with an id) would become if it were stored at
+ * `now`, as a line without position, appended to out: what a decider is given
+ * of a command that is not in the log yet.  Needs no transaction.
+ */
+int store_preview(struct store *, const struct draft *, int64_t now,
+    struct buf *out, struct es_err *err);
 
 /* One of the toolkit's own types ("es.…"), which store_append() refuses. */
 int store_append_own(struct store *, const struct draft *,

@@ -1,0 +1,79 @@
+/*
+ * fold: a jq handler's states over the log, kept in its worker.
+ *
+ * Binds a store, a loaded handler and its running jqrun.  A partition's state
+ * is kept in a slot of the worker together with the position up to which the
+ * log was folded into it, so the next operation on it reads only what came
+ * since; the least recently used slot gives way.  A state from a slot equals
+ * one folded afresh, because the log only grows.
+ *
+ *   fold_submit     read the partition up to a position, fold, then decide,
+ *                   react or give the state; any number may be under way, for
+ *                   different partitions
+ *   fold_next       take the next result, in order of submission
+ *   fold_call       both, waiting
+ *
+ * A worker that dies (a crash, a deadline) is a fault of the operation it died
+ * in; the ones behind it are submitted again here, unseen by the caller.
+ */
+#ifndef ES_FOLD_H
+#define ES_FOLD_H
+
+#include "find.h"
+#include "handler.h"
+#include "jqrun.h"
+
+/* The values of a handler's partition_by names; NULL: the message lacks it. */
+struct partition {
+	char *const *names;	/* borrowed from the handler */
+	char **values;
+	size_t n;
+};
+void partition_free(struct partition *);
+
+/*
+ * The partition in which a message is delivered to a handler; *complete: it
+ * carries every name, *many: one of them more than once.
+ */
+int partition_of(struct store *, const struct handler *,
+    const struct message *, struct partition *out, bool *complete, bool *many,
+    struct es_err *err);
+/* {"campaign_id":"c1","donation_id":null}: names in partition_by's order. */
+void partition_print(const struct partition *, struct buf *out);
+/*
+ * What a handler reads of it: the types that it evolves AND the partition.
+ * Nothing ("items":[]) when it evolves nothing.
+ */
+int partition_query(const struct handler *, const struct partition *,
+    struct query *out, struct es_err *err);
+
+struct fold;
+int fold_open(struct store *, const struct handler *, struct jqrun *,
+    struct fold **out, struct es_err *err);
+void fold_close(struct fold *);		/* not the jqrun */
+
+/*
+ * message: the line handled (JQ_STATE: SPAN_NONE).  up_to: the position to
+ * read up to (react: the event's own, so that it is evolved once).  tag comes
+ * back with the result.  The copies that it needs are made here.
+ */
+int fold_submit(struct fold *, enum jqrun_op op, const struct partition *,
+    int64_t up_to, struct span message, void *tag, struct es_err *err);
+
+struct fold_result {
+	struct jqrun_reply reply;	/* reply.event is not used: */
+	/* of a fault in evolve: the event, as "TYPE ID at POSITION" */
+	struct buf place;
+	int64_t read_at;		/* up_to */
+	void *tag;
+};
+void fold_result_free(struct fold_result *);
+
+/* 1, 0 when none is complete yet, -1. */
+int fold_next(struct fold *, struct fold_result *, struct es_err *err);
+size_t fold_pending(const struct fold *);
+int fold_call(struct fold *, enum jqrun_op op, const struct partition *,
+    int64_t up_to, struct span message, struct fold_result *,
+    struct es_err *err);
+
+#endif
