@@ -6,7 +6,11 @@
  * not part of the query text and stand in struct query_bounds.
  *
  * A struct query owns its strings; zeroed is valid and means nothing
- * ("items":[]) until `everything` is set or an item is added.
+ * ("items":[]) until `everything` is set or an item is added.  It may be read
+ * by several threads while nobody changes it.
+ *
+ * Limits: what can match nothing because of its form (a tag longer than a
+ * message can have, text that is not UTF-8) is refused when the query is built.
  */
 #ifndef ES_QUERY_H
 #define ES_QUERY_H
@@ -42,14 +46,18 @@ struct query_bounds {
 	int64_t limit;		/* -1: none */
 	int64_t tail;		/* -1: none */
 	bool reverse;
-	int64_t since, until;	/* stored_at, microseconds; 0: none */
+	int64_t since, until;	/* stored_at, microseconds, both inclusive;
+				   0: none */
 };
 #define QUERY_BOUNDS_ALL {.limit = -1, .tail = -1}
 
 void query_free(struct query *);
 int query_copy(const struct query *, struct query *out, struct es_err *);
 
-/* Build: each returns 0 or -1 with ES_USAGE (form) or ES_FAILED (memory). */
+/*
+ * Build: each returns 0 or -1 with ES_USAGE (form) or ES_FAILED (memory).  All
+ * but the first add to the last item and make one where there is none.
+ */
 int query_add_item(struct query *, struct es_err *);
 int query_add_type(struct query *, struct span type, struct es_err *);
 int query_add_tag(struct query *, struct span tag, struct es_err *);
@@ -67,7 +75,11 @@ int query_flag(struct query *, struct query_bounds *, int id, const char *arg,
     struct es_err *);
 int query_flags_end(struct query *, struct es_err *);
 
-/* {"items":[{"types":[…],"tags":[…],"partition":{…},"kind":…,"last":…}]} */
+/*
+ * {"items":[{"types":[…],"tags":[…],"partition":{…},"kind":…,"last":…}]}
+ * A field that is not known, an empty list and an item with none of the first
+ * four are ES_USAGE.  On failure *out is empty; it is overwritten, not freed.
+ */
 int query_parse(const char *p, size_t n, struct query *out, struct es_err *);
 int query_from_json(const struct json_doc *, uint32_t node,
     struct query *out, struct es_err *);
@@ -76,6 +88,16 @@ void query_print(struct buf *out, const struct query *);
 /* Whether a type is one of the list; an element that ends in '.' is a prefix.
  * A type that begins with "es." is matched only by an element that does. */
 bool query_type_in(char *const *types, size_t n, struct span type);
+
+/*
+ * A name in the query's tags and partitions that no message which it can match
+ * is found by: ES_USAGE.  Possible are the catalog's types that an item's types
+ * name (all of them, when it names none), and whatever the catalog lacks.
+ * stored (or NULL) tells whether some stored message carries a name, by an
+ * explicit tag or by an older catalog: then the name is good.
+ */
+int query_check_names(const struct query *, const struct catalog *,
+    bool (*stored)(void *ctx, struct span name), void *ctx, struct es_err *);
 
 /* Match in memory; `last` and the bounds are not looked at. */
 bool query_match(const struct query *, const struct message *,
@@ -98,7 +120,8 @@ struct guard {
 	char store[37], epoch[37];	/* UUIDs, NUL-ended */
 };
 void guard_free(struct guard *);
+/* Errors are ES_FAILED: a guard is data, not usage. */
 int guard_parse(const char *p, size_t n, struct guard *out, struct es_err *);
-void guard_print(struct buf *out, const struct guard *);
+void guard_print(struct buf *out, const struct guard *);	/* one line */
 
 #endif
