@@ -3,9 +3,15 @@
  *
  *   APP/messages.json  APP/deciders/  APP/reactors/  APP/projectors/
  *
- * app_load() reads and checks it: every handler loads, group names differ, no
- * command type has two deciders.  It runs nothing.  A single handler file is
- * an app of one handler without a catalog.
+ * app_load() reads and checks it: every handler loads and stands in the folder
+ * of what it does, group names differ, no command type has two deciders.  It
+ * runs nothing.  A single handler file is an app of one handler without a
+ * catalog.  In the folders of handlers, directories and files whose name
+ * begins with a dot or ends in `~` are passed over; everything else must load.
+ * Handlers stand in a fixed order: deciders, reactors, projectors, by name.
+ *
+ * A zeroed struct app is empty and valid; it owns its handlers and catalog.
+ * After a failure it must still be freed.
  */
 #ifndef ES_APP_H
 #define ES_APP_H
@@ -21,17 +27,31 @@ struct app_handler {
 };
 
 struct app {
-	char *path;
+	char *path;			/* the first folder, or NULL */
 	struct catalog *catalog;	/* NULL: none */
 	struct app_handler *handlers;
 	size_t n;
 };
 
-/* Add a folder or a handler file to the app (zeroed is empty). */
+/*
+ * Add a folder or a handler file to the app (zeroed is empty).  Of two folders
+ * with a catalog each, the catalogs must be equal.
+ */
 int app_load(struct app *, const char *path, struct es_err *err);
-/* Add a handler that is loaded already (es-react --name … -- CMD). */
+
+/*
+ * Add a handler that is loaded already (es-react --name … -- CMD).  On success
+ * the app owns what the handler owned.
+ */
 int app_add(struct app *, enum app_role, const struct handler *,
     struct es_err *err);
+
+/*
+ * Names differ, and no command type has two deciders.  The functions above
+ * check it; to be called again when handler_about() has renamed a handler.
+ */
+int app_check(const struct app *, struct es_err *err);
+
 void app_free(struct app *);
 
 /*
