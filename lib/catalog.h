@@ -3,6 +3,10 @@
  *
  * Pure: knows JSON and messages, no store.  A catalog is immutable once
  * parsed, owns a copy of its text, and may be read by several threads.
+ *
+ * An entry: kind, web, version, keys, private, channel, and payload, an object
+ * with a rule (value.h) for each attribute.  Without payload any attributes
+ * are good.
  */
 #ifndef ES_CATALOG_H
 #define ES_CATALOG_H
@@ -22,14 +26,18 @@ int catalog_parse(const char *place, const char *p, size_t n,
 void catalog_free(struct catalog *);
 struct span catalog_text(const struct catalog *);	/* as it came in */
 
-/* Same meaning, whatever the white space and the order of keys. */
+/* Same meaning: the same JSON but for white space, the order of keys and the
+ * way in which a string is escaped. */
 bool catalog_equal(const struct catalog *, const struct catalog *);
 
-/* The entry of a type, or NULL. */
+/* The entry of a type, or NULL; it lives as long as its catalog. */
 const struct catalog_entry *catalog_find(const struct catalog *,
     struct span type);
-enum message_kind catalog_kind(const struct catalog_entry *);
+enum message_kind catalog_kind(const struct catalog_entry *); /* or NONE */
+int64_t catalog_version(const struct catalog_entry *);	/* from 1 */
 bool catalog_web(const struct catalog_entry *);
+struct span catalog_channel(const struct catalog_entry *); /* or SPAN_NONE */
+bool catalog_private(const struct catalog_entry *, struct span name);
 
 /* All entries, in the file's order; NULL past the last. */
 const struct catalog_entry *catalog_at(const struct catalog *, size_t i);
@@ -38,15 +46,31 @@ struct span catalog_type(const struct catalog_entry *);
 /*
  * Check a message's payload against its entry and rewrite what must be:
  * coercion (only when draft->coerce: "10" for an integer attribute becomes 10,
- * an empty string for an optional one is left out) and defaults.  When nothing
- * changes, *out stays empty and the text that came in counts.  Errors name the
- * type, the attribute, what was expected and what came, for example
- * `donations.select_amount: amount: must be an integer, not "ten"`.  Also refused: kind or
- * version that contradicts the entry, an undeclared attribute, a missing one,
- * and an attribute that `keys` names whose value cannot be indexed.
+ * "on" for a boolean true, an empty string for an optional one is left out)
+ * and defaults, which are added at the end.  When nothing changes, *out stays
+ * empty and the text that came in counts; what needs no change keeps its bytes.
+ *
+ * Errors name the type, the attribute, what was expected and what came, for
+ * example `donations.select_amount: amount: must be an integer, not "ten"`.
+ * Also refused: kind or version that contradicts the entry, an undeclared
+ * attribute, a missing one, and an attribute that `keys` names whose value
+ * cannot be indexed.
+ *
+ * The scratch's doc is overwritten, its text is not.
  */
 int catalog_check(const struct catalog_entry *, const struct draft *,
     struct message_scratch *, struct buf *out, struct es_err *);
+
+/*
+ * The same, but every fault of an attribute is told to `fault`, once an
+ * attribute, and err has the first.  `expected` is "must be an integer", "is
+ * missing" …; `came` is what came, or empty.
+ */
+typedef void catalog_fault(void *ctx, struct span attribute,
+    const char *expected, const char *came);
+int catalog_check_all(const struct catalog_entry *, const struct draft *,
+    struct message_scratch *, struct buf *out, catalog_fault *fault, void *ctx,
+    struct es_err *);
 
 /*
  * Which attributes are indexed: a message_indexes for message_keys(), ctx is

@@ -39,6 +39,7 @@ struct json_doc {
 	const char *text;
 	struct json_node *nodes;
 	uint32_t n, cap;
+	size_t fault;		/* where a parse failed, from 0 */
 };
 
 /*

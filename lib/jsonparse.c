@@ -424,6 +424,7 @@ int json_parse(struct json_doc *d, const char *p, size_t n, struct es_err *err)
 		return es_fail(err, ES_FAILED, "JSON text is too long");
 	if (parse_document(&ps))
 		return 0;
+	d->fault = ps.at;
 	if (ps.nomem)
 		return es_fail_nomem(err);
 	return es_fail(err, ES_FAILED, "%s (byte %zu)", ps.fault, ps.at + 1);

@@ -1,0 +1,226 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalogimpl.h"
+
+void catalog_free(struct catalog *c)
+{
+	size_t i, k;
+
+	if (!c)
+		return;
+	for (i = 0; i < c->n; i++) {
+		struct catalog_entry *e = &c->entries[i];
+
+		for (k = 0; k < e->n; k++)
+			value_rule_free(&e->attributes[k].rule);
+		free(e->attributes);
+		free(e->keys.v);
+		free(e->hidden.v);
+	}
+	free(c->entries);
+	free(c->sorted);
+	buf_free(&c->text);
+	buf_free(&c->strings);
+	json_free(&c->doc);
+	free(c);
+}
+
+struct span catalog_text(const struct catalog *c)
+{
+	return buf_span(&c->text);
+}
+
+/* ---- entries ---- */
+
+const struct catalog_entry *catalog_find(const struct catalog *c,
+    struct span type)
+{
+	size_t low = 0, high = c->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = span_cmp(c->sorted[middle]->type, type);
+
+		if (order == 0)
+			return c->sorted[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+const struct catalog_entry *catalog_at(const struct catalog *c, size_t i)
+{
+	return i < c->n ? &c->entries[i] : NULL;
+}
+
+struct span catalog_type(const struct catalog_entry *e)
+{
+	return e->type;
+}
+
+enum message_kind catalog_kind(const struct catalog_entry *e)
+{
+	return e->kind;
+}
+
+int64_t catalog_version(const struct catalog_entry *e)
+{
+	return e->version;
+}
+
+bool catalog_web(const struct catalog_entry *e)
+{
+	return e->web;
+}
+
+struct span catalog_channel(const struct catalog_entry *e)
+{
+	return e->channel;
+}
+
+/* ---- names ---- */
+
+bool catalog_names_have(const struct catalog_names *names, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		if (span_eq(names->v[i], name))
+			return true;
+	return false;
+}
+
+const struct catalog_attribute *catalog_attribute(
+    const struct catalog_entry *e, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < e->n; i++)
+		if (span_eq(e->attributes[i].name, name))
+			return &e->attributes[i];
+	return NULL;
+}
+
+bool catalog_private(const struct catalog_entry *e, struct span name)
+{
+	return catalog_names_have(&e->hidden, name);
+}
+
+bool catalog_indexes(void *ctx, struct span name)
+{
+	const struct catalog_entry *e = ctx;
+
+	if (!e)
+		return true;
+	if (e->has_keys && !catalog_names_have(&e->keys, name))
+		return false;
+	return !catalog_private(e, name);
+}
+
+bool catalog_can_carry(const struct catalog_entry *e, struct span name)
+{
+	const struct catalog_attribute *a;
+
+	if (!message_name_indexable(name))
+		return false;
+	if (e->has_keys && !catalog_names_have(&e->keys, name))
+		return false;
+	if (catalog_private(e, name))
+		return false;
+	if (!e->declared)
+		return true;
+	a = catalog_attribute(e, name);
+	return a && value_type_indexable(a->rule.type);
+}
+
+/* ---- equality ---- */
+
+/* The value in object b of the key `key` of a, or JSON_NONE. */
+static uint32_t same_key(const struct json_doc *a, uint32_t key,
+    const struct json_doc *b, uint32_t object, struct buf *text)
+{
+	struct span name, other;
+	uint32_t i;
+	size_t at;
+
+	buf_truncate(text, 0);
+	json_decode(a, key, text);
+	at = text->n;
+	for (i = json_first(b, object); i < b->nodes[object].end;
+	    i = json_next(b, i + 1)) {
+		buf_truncate(text, at);
+		json_decode(b, i, text);
+		if (text->failed)
+			break;
+		name = (struct span){text->p, at};
+		other = (struct span){text->p + at, text->n - at};
+		if (span_eq(name, other))
+			return i + 1;
+	}
+	return JSON_NONE;
+}
+
+static bool same_string(const struct json_doc *a, uint32_t x,
+    const struct json_doc *b, uint32_t y, struct buf *text)
+{
+	size_t at;
+
+	buf_truncate(text, 0);
+	json_decode(a, x, text);
+	at = text->n;
+	json_decode(b, y, text);
+	return !text->failed && text->n == 2 * at &&
+	    (at == 0 || memcmp(text->p, text->p + at, at) == 0);
+}
+
+/* As deep as JSON may be nested: JSON_DEPTH. */
+static bool same(const struct json_doc *a, uint32_t x,
+    const struct json_doc *b, uint32_t y, struct buf *text)
+{
+	const struct json_node *m = &a->nodes[x], *n = &b->nodes[y];
+	uint32_t i, j;
+
+	if (m->type != n->type || m->count != n->count)
+		return false;
+	switch ((enum json_type)m->type) {
+	case JSON_STRING:
+		return same_string(a, x, b, y, text);
+	case JSON_NUMBER:
+		return span_eq(json_text(a, x), json_text(b, y));
+	case JSON_ARRAY:
+		for (i = json_first(a, x), j = json_first(b, y); i < m->end;
+		    i = json_next(a, i), j = json_next(b, j))
+			if (!same(a, i, b, j, text))
+				return false;
+		return true;
+	case JSON_OBJECT:
+		for (i = json_first(a, x); i < m->end;
+		    i = json_next(a, i + 1)) {
+			j = same_key(a, i, b, y, text);
+			if (j == JSON_NONE || !same(a, i + 1, b, j, text))
+				return false;
+		}
+		return true;
+	case JSON_NULL:
+	case JSON_FALSE:
+	case JSON_TRUE:
+		break;
+	}
+	return true;
+}
+
+bool catalog_equal(const struct catalog *a, const struct catalog *b)
+{
+	struct buf text = {0};
+	bool yes;
+
+	if (span_eq(catalog_text(a), catalog_text(b)))
+		return true;
+	yes = same(&a->doc, 0, &b->doc, 0, &text);
+	buf_free(&text);
+	return yes;
+}
