@@ -178,7 +178,8 @@ static int apply_catalog(struct store *s, const struct draft *d,
 	    entry ? catalog_kind(entry) : KIND_EVENT;
 	if (m->kind == KIND_NONE)
 		m->kind = KIND_EVENT;
-	m->version = d->version ? d->version : 1;
+	m->version = d->version ? d->version :
+	    entry ? catalog_version(entry) : 1;
 	buf_truncate(&s->payload, 0);
 	if (entry && catalog_check(entry, d, &s->scratch, &s->payload,
 	    err) < 0)

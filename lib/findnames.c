@@ -33,7 +33,7 @@ static bool catalog_carries(struct store *s, const struct query_item *item,
 		struct span type = span_str(item->types[i]);
 
 		/* A type that the catalog leaves open may carry anything. */
-		if (type.p[type.n - 1] != '.' && memcmp(type.p, "es.", 3) &&
+		if (type.p[type.n - 1] != '.' && strncmp(type.p, "es.", 3) &&
 		    !catalog_find(s->catalog, type))
 			return true;
 	}

@@ -89,16 +89,6 @@ void query_print(struct buf *out, const struct query *);
  * A type that begins with "es." is matched only by an element that does. */
 bool query_type_in(char *const *types, size_t n, struct span type);
 
-/*
- * A name in the query's tags and partitions that no message which it can match
- * is found by: ES_USAGE.  Possible are the catalog's types that an item's types
- * name (all of them, when it names none), and whatever the catalog lacks.
- * stored (or NULL) tells whether some stored message carries a name, by an
- * explicit tag or by an older catalog: then the name is good.
- */
-int query_check_names(const struct query *, const struct catalog *,
-    bool (*stored)(void *ctx, struct span name), void *ctx, struct es_err *);
-
 /* Match in memory; `last` and the bounds are not looked at. */
 bool query_match(const struct query *, const struct message *,
     const struct keys *);
