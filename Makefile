@@ -1,12 +1,14 @@
-# GNU make, no configure.  CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, DESTDIR and
-# MANDIR may be given by the caller; CFLAGS are added to the project's own.
+# GNU make, no configure.  CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, MANDIR and
+# DESTDIR may be given by the caller; CFLAGS are added to the project's own.
 #
 #   make                 build the programs into bin/
 #   make deps            install the packages that are missing
 #   make check           tests, under a minute; check-slow has the long ones
 #   make demo            a donation from its start to its end, in the shell
-#   make install         PREFIX=/usr/local DESTDIR=
-#   make lint asan check-asan bench dist completions clean
+#   make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
+#   make lint            two compilers, clang-tidy, cppcheck, shellcheck, mandoc
+#   make check-asan      the tests with address and undefined sanitizers
+#   make bench dist completions clean
 
 VERSION = 0.1.0
 
@@ -14,6 +16,9 @@ PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 SHAREDIR = $(PREFIX)/share/es
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 # O holds objects, B the programs: a build with other flags names its own.
 O = build
@@ -39,8 +44,9 @@ AS_NEEDED = -Wl,--as-needed
 endif
 
 ES_CFLAGS = -std=c11 -O2 -g $(WARNINGS) $(LIB_CFLAGS) $(CFLAGS)
-ES_CPPFLAGS = -D_GNU_SOURCE -DES_VERSION='"$(VERSION)"' \
-	-DES_SHAREDIR='"$(SHAREDIR)"' -Ilib -include lib/banned.h $(CPPFLAGS)
+ES_DEFINES = -D_GNU_SOURCE -DES_VERSION='"$(VERSION)"' \
+	-DES_SHAREDIR='"$(SHAREDIR)"' -Ilib
+ES_CPPFLAGS = $(ES_DEFINES) -include lib/banned.h $(CPPFLAGS)
 ES_LIBS = $(AS_NEEDED) $(LIB_LIBS) -lpthread -lm $(LIBS)
 COMPILE = $(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) -MMD -MP -c -o $@ $<
 LINK = $(CC) $(ES_CFLAGS) $(LDFLAGS) -o $@
@@ -48,6 +54,12 @@ LINK = $(CC) $(ES_CFLAGS) $(LDFLAGS) -o $@
 lib_o := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
 programs := $(patsubst bin/%.c,$(B)/%,$(wildcard bin/*.c))
 units := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
+pages := $(wildcard man/*.[1-9])
+
+# A target that calls make again does so side by side, unless told otherwise.
+CPUS := $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
+MAKE_ALL = $(MAKE) --no-print-directory \
+	$(if $(findstring -j,$(MAKEFLAGS)),,-j$(CPUS))
 
 all: $(O)/libes.a $(programs)
 
@@ -81,13 +93,103 @@ $(O)/flags:
 	@mkdir -p $(O)
 	@printf '%s\n' '$(subst ','\'',$(flags_now))' >$@
 
-check: all unit
-	@tests/run
+# ---- tests ----
+
+deps:
+	@tools/deps all
+
+deps-build:
+	@tools/deps build
+
+# What is installed on the way is found by a make that begins after it.
+check: deps
+	+@$(MAKE_ALL) all unit
+	@ES_OBJECTS=$(O)/lib tests/run
+
+check-slow: deps
+	+@$(MAKE_ALL) all unit
+	@LIMIT=1800 tests/run -t slow $(wildcard tests/slow/*.bats tests/*.bats)
+
+ASAN = O=build/asan B=build/asan/bin CFLAGS='-O1 -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(CFLAGS)'
+
+# The programs look for share/ beside bin/.
+asan:
+	+@$(MAKE_ALL) $(ASAN) all unit
+	@ln -sfn ../../share build/asan/share
+
+# A finding ends a program with a status that no test expects.
+check-asan: deps
+	+@$(MAKE_ALL) asan
+	@UNITS=build/asan/tests/unit ES_BIN=build/asan/bin \
+	ES_OBJECTS=build/asan/lib \
+	ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1 \
+	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
+	tests/run
+
+bench: deps-build
+	+@$(MAKE_ALL) all
+	@tests/bench/run
+
+demo demo-cli: deps-build
+	+@$(MAKE_ALL) all
+	@share/es/demo-cli
+
+# ---- linters ----
+
+sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c)
+# By their first line, whatever they are called.
+scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests tools \
+	--exclude-dir=bench --exclude=*.bats)
+
+lint: lint-gcc lint-clang lint-sh lint-man lint-cppcheck lint-tidy
+
+lint-gcc lint-clang: lint-%:
+	+@$(MAKE_ALL) CC=$* O=build/$* B=build/$*/bin CFLAGS='-Werror $(CFLAGS)' \
+	all unit
+
+lint-sh:
+	shellcheck $(scripts)
+	shellcheck -s bash tests/helper.bash
+	shellcheck -s bats -e SC2030,SC2031,SC2154 \
+	$(wildcard tests/*.bats tests/*/*.bats)
+
+lint-man:
+	$(if $(pages),mandoc -T lint -W warning $(pages))
+
+lint-cppcheck:
+	cppcheck -q --error-exitcode=1 --std=c11 -j $(CPUS) \
+	--enable=warning,performance,portability --inline-suppr \
+	--suppress=missingIncludeSystem --suppress=varFuncNullUB \
+	$(ES_DEFINES) lib bin tests/unit
+
+lint-tidy:
+	@printf '%s\n' $(sources) | xargs -n 4 -P $(CPUS) sh -c \
+	'clang-tidy --quiet "$$@" -- $(subst ",\",$(subst ',,$(ES_CPPFLAGS))) \
+	-std=c11 $(LIB_CFLAGS) 2>/dev/null' tidy
+
+# ---- install ----
+
+# Made by the programs themselves, of the flags that they know.
+completions: all
+	@tools/completions $(O)/completions $(programs)
+
+install: all completions
+install uninstall:
+	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SHAREDIR='$(SHAREDIR)' \
+	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' \
+	FISHDIR='$(FISHDIR)' tools/install $@ $(O)/completions $(programs)
+
+dist:
+	git archive --format=tar --prefix=es-$(VERSION)/ HEAD | \
+	gzip -n -9 >es-$(VERSION).tar.gz
 
 clean:
-	rm -rf build $(programs)
+	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
 
-.PHONY: all unit check clean
+.PHONY: all unit deps deps-build check check-slow asan check-asan bench demo \
+	demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
+	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 
 -include $(wildcard $(O)/lib/*.d $(O)/bin/*.d $(O)/tests/unit/*.d)

@@ -309,7 +309,9 @@ static void test_clean_child(void)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	shell(&p, "n=0; for i in /proc/$$/fd/*; do n=$((n + 1)); done\n"
-	    "echo $n; sed -n 's/^Sig[BI][lg][kn]:[\t]*//p' /proc/self/status\n"
+	    /* make leaves 32 and 33, which are glibc's own, ignored. */
+	    "echo $n; sed -n 's/18\\(0000000\\)$/00\\1/; "
+	    "s/^Sig[BI][lg][kn]:[\t]*//p' /proc/self/status\n"
 	    "[ $(ps -o pgid= -p $$) = $$ ] && echo leader", SPAN_NONE);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	signal(SIGPIPE, SIG_DFL);
