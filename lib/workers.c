@@ -1,0 +1,123 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sys.h"
+#include "workers.h"
+
+struct workers {
+	int fd, me;
+};
+
+/* Bytes 0 to WORKERS_MAX - 1 are locked; heartbeats stand behind them. */
+static off_t beat_at(int slot)
+{
+	return WORKERS_MAX + (off_t)slot * (off_t)sizeof(int64_t);
+}
+
+static int open_file(const char *store, int flags, struct es_err *err)
+{
+	struct buf path = {0};
+	int fd;
+
+	buf_addf(&path, "%s-workers", store);
+	if (buf_check(&path, err) < 0)
+		return -1;
+	fd = open(path.p, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd < 0 && err)
+		es_fail_errno(err, "%s", path.p);
+	buf_free(&path);
+	return fd;
+}
+
+int workers_join(const char *store, struct workers **out, int *me,
+    struct es_err *err)
+{
+	struct workers *w = calloc(1, sizeof *w);
+	int slot, r = 1;
+
+	*out = NULL;
+	if (!w)
+		return es_fail_nomem(err);
+	w->fd = open_file(store, O_RDWR | O_CREAT, err);
+	if (w->fd < 0) {
+		free(w);
+		return -1;
+	}
+	for (slot = 1; slot < WORKERS_MAX && r > 0; slot++)
+		r = sys_lock(w->fd, slot, 1, 0, err);
+	if (r == 0) {
+		w->me = *me = slot - 1;
+		r = workers_beat(w, err);
+	} else if (r > 0) {
+		r = es_fail(err, ES_BUSY, "%s: %d workers run already", store,
+		    WORKERS_MAX - 1);
+	}
+	if (r < 0) {
+		workers_leave(w);
+		return -1;
+	}
+	*out = w;
+	return 0;
+}
+
+void workers_leave(struct workers *w)
+{
+	if (!w)
+		return;
+	close(w->fd);
+	free(w);
+}
+
+int workers_beat(struct workers *w, struct es_err *err)
+{
+	int64_t now = sys_monotonic();
+
+	if (pwrite(w->fd, &now, sizeof now, beat_at(w->me)) != sizeof now)
+		return es_fail_errno(err, "cannot write a heartbeat");
+	return 0;
+}
+
+static int look(int fd, int slot, bool *gone, struct es_err *err)
+{
+	int64_t beat;
+	bool held;
+
+	*gone = true;
+	if (slot < 1 || slot >= WORKERS_MAX)
+		return 0;
+	if (sys_locked(fd, slot, 1, &held, err) < 0)
+		return -1;
+	if (!held)
+		return 0;
+	if (pread(fd, &beat, sizeof beat, beat_at(slot)) != sizeof beat)
+		return 0;
+	*gone = sys_monotonic() - beat > WORKERS_LEASE_MS;
+	return 0;
+}
+
+int workers_gone(struct workers *w, int slot, bool *gone, struct es_err *err)
+{
+	if (slot == w->me) {
+		*gone = false;
+		return 0;
+	}
+	return look(w->fd, slot, gone, err);
+}
+
+int workers_alive(const char *store, int slot, bool *alive,
+    struct es_err *err)
+{
+	bool gone = true;
+	int fd = open_file(store, O_RDONLY, NULL), r;
+
+	*alive = false;
+	if (fd < 0)
+		return errno == ENOENT ? 0 :
+		    es_fail_errno(err, "%s-workers", store);
+	r = look(fd, slot, &gone, err);
+	*alive = !gone;
+	close(fd);
+	return r;
+}
