@@ -11,6 +11,7 @@
 #ifndef ES_HANDLER_H
 #define ES_HANDLER_H
 
+#include "jqrun.h"
 #include "scan.h"
 
 enum handler_kind { HANDLER_JQ, HANDLER_SQL, HANDLER_EXEC };
@@ -34,6 +35,9 @@ struct handler {
 	int64_t deadline_ms;	/* -1: the default of its kind */
 };
 
+/* Whether a group can have this name (it becomes part of file names). */
+int handler_check_name(const char *name, struct es_err *err);
+
 /* Default group names come from the base name: "deciders/donation.jq" is
  * "donation". */
 int handler_load(const char *path, struct handler *out, struct es_err *);
@@ -47,6 +51,14 @@ int handler_command(const char *name, char *const argv[],
  * backoff.  A field that is not known (yet) is refused by name.
  */
 int handler_about(struct handler *, struct span about, struct es_err *);
+
+/*
+ * Compile a jq handler and start its worker, then apply its `about`; a
+ * deadline given there wins over the limits'.  limits NULL: the default ones.
+ * For other kinds nothing happens and *out is NULL.
+ */
+int handler_start(struct handler *, const struct jqrun_limits *limits,
+    struct jqrun **out, struct es_err *err);
 
 /*
  * The group's definition as JSON text: kind, types, partition_by.  Two

@@ -102,6 +102,9 @@ void jqrun_close(struct jqrun *);
 /* A second worker of the same program, forked after the one compile. */
 int jqrun_clone(const struct jqrun *, struct jqrun **out, struct es_err *);
 
+/* Another deadline for requests that are submitted from now on. */
+void jqrun_set_deadline(struct jqrun *, int milliseconds);
+
 unsigned jqrun_generation(const struct jqrun *);
 
 int jqrun_submit(struct jqrun *, const struct jqrun_request *,

@@ -104,3 +104,22 @@ int store_outcome(struct store *s, int64_t command, enum outcome *outcome,
 	sqlite3_reset(s->get_outcome);
 	return 0;
 }
+
+int store_made_by(struct store *s, int64_t position, const char *name,
+    bool *made, struct es_err *err)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	if (prepare(s, &s->made_by, "select p.last, h.name from provenance p "
+	    "join handler h on h.id = p.handler where p.first <= ? "
+	    "order by p.first desc limit 1", err) < 0)
+		return -1;
+	st = s->made_by;
+	sqlite3_bind_int64(st, 1, position);
+	r = db_row(s->db, st, err);
+	*made = r > 0 && sqlite3_column_int64(st, 0) >= position &&
+	    span_is(db_text(st, 1), name);
+	sqlite3_reset(st);
+	return r < 0 ? -1 : 0;
+}

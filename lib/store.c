@@ -240,7 +240,7 @@ void store_close(struct store *s)
 		&s->state, &s->by_position, &s->by_id, &s->digests,
 		&s->get_outcome, &s->insert, &s->insert_id, &s->set_catalog,
 		&s->handler_find, &s->handler_add, &s->provenance_add,
-		&s->outcome_add,
+		&s->outcome_add, &s->made_by,
 	};
 
 	if (!s)
@@ -392,6 +392,11 @@ void store_rollback(struct store *s)
 	s->head = s->before;
 	if (s->catalog_at > s->before)
 		s->catalog_at = -1;	/* read it again */
+}
+
+bool store_broken(const struct store *s)
+{
+	return s->broken;
 }
 
 int64_t store_before(const struct store *s)

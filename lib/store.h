@@ -55,6 +55,8 @@ int store_refresh(struct store *, struct es_err *err);
 int store_begin(struct store *, struct es_err *err);
 int store_commit(struct store *, struct es_err *err);
 void store_rollback(struct store *);
+/* Whether a write of the open transaction failed: roll it back. */
+bool store_broken(const struct store *);
 /* Head before the transaction's own messages. */
 int64_t store_before(const struct store *);
 /* The clock of the open transaction: stored_at of what it appends. */
@@ -123,6 +125,10 @@ int store_handler(struct store *, const char *name,
     struct es_err *err);
 int store_add_provenance(struct store *, const struct provenance *,
     int64_t *id, struct es_err *err);
+
+/* Whether a handler of this name made the message. */
+int store_made_by(struct store *, int64_t position, const char *name,
+    bool *made, struct es_err *err);
 
 enum outcome { OUTCOME_NONE, OUTCOME_DECIDED, OUTCOME_REJECTED,
     OUTCOME_SKIPPED };

@@ -26,7 +26,7 @@ struct store {
 	sqlite3_stmt *state, *by_position, *by_id, *digests, *get_outcome;
 	sqlite3_stmt *insert, *insert_id, *set_catalog;
 	sqlite3_stmt *handler_find, *handler_add, *provenance_add,
-	    *outcome_add;
+	    *outcome_add, *made_by;
 	/* memory used again for each message */
 	struct message_scratch scratch;
 	struct json_doc doc;

@@ -1,0 +1,576 @@
+/* finish: what has come of messages goes into the log, with its ack. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "hash.h"
+#include "runnerimpl.h"
+#include "sys.h"
+
+#define RETRIES 5
+#define BACKOFF_MS 1000
+#define BACKOFF_MAX_MS 60000
+
+/* ---- one result, inside the transaction ---- */
+
+static int made_by_jq(struct runner *r, struct task *t,
+    const struct message *m, int64_t *first, int64_t *last,
+    struct es_err *err)
+{
+	struct made *made;
+	size_t n;
+	int bad;
+
+	if (decide_outputs(&t->fold.reply, &made, &n, err) < 0)
+		return -1;
+	bad = decide_append(r->store, m, made, n, first, last, NULL, err);
+	free(made);
+	return bad;
+}
+
+static int append_line(struct runner *r, const struct message *m,
+    struct span line, struct appended *a, struct es_err *err)
+{
+	struct draft d;
+
+	if (message_parse(&r->scratch, line.p, line.n, 0, &d, err) < 0)
+		return -1;
+	d.causation_id = m->id;
+	d.correlation_id = m->correlation_id;
+	return store_append(r->store, &d, a, err);
+}
+
+/* An executable's stdout: a message a line. */
+static int made_by_executable(struct runner *r, struct task *t,
+    const struct message *m, int64_t *first, int64_t *last,
+    struct es_err *err)
+{
+	struct span rest = buf_span(&t->proc.received);
+	struct appended a;
+	int64_t n = 0;
+
+	while (rest.n > 0) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		struct span line = {rest.p, end ? (size_t)(end - rest.p) :
+		    rest.n};
+
+		rest.p += line.n + (end != NULL);
+		rest.n -= line.n + (end != NULL);
+		n++;
+		if (line.n == 0)
+			continue;
+		if (append_line(r, m, line, &a, err) < 0)
+			return es_err_at(err, "output line %lld",
+			    (long long)n);
+		if (a.repeated)
+			continue;
+		if (!*first)
+			*first = a.position;
+		*last = a.position;
+	}
+	return 0;
+}
+
+static int intern_handler(struct lane *l, int64_t *id, struct es_err *err)
+{
+	return store_handler(l->runner->store, l->handler->name,
+	    l->handler->hash, buf_span(&l->definition), id, err);
+}
+
+static int apply_react(struct runner *r, struct task *t,
+    const struct message *m, struct es_err *err)
+{
+	struct provenance p = {.handled = t->position,
+	    .attempt = t->attempt, .partition = span_str(t->part->text)};
+	int64_t id;
+	int bad = t->has_proc ?
+	    made_by_executable(r, t, m, &p.first, &p.last, err) :
+	    made_by_jq(r, t, m, &p.first, &p.last, err);
+
+	if (bad < 0 || !p.first)
+		return bad;
+	p.read_at = t->has_proc ? t->position : t->fold.read_at;
+	return intern_handler(t->lane, &p.handler, err) < 0 ||
+	    store_add_provenance(r->store, &p, &id, err) < 0 ? -1 : 0;
+}
+
+static int reject(struct runner *r, struct task *t, const struct message *m,
+    int64_t *position, struct es_err *err)
+{
+	bool own = t->reason.n > 0;
+
+	return decide_append_rejection(r->store, m,
+	    own ? buf_span(&t->reason) : t->fold.reply.reason,
+	    own ? SPAN_NONE : t->fold.reply.detail, position, NULL, err);
+}
+
+static int apply_decide(struct runner *r, struct task *t,
+    const struct message *m, bool inside, struct es_err *err)
+{
+	struct lane *l = t->lane;
+	struct partition p = {0};
+	enum outcome outcome;
+	int64_t handler, first = 0, last = 0, read_at = t->fold.read_at;
+	bool complete, many, conflict = false;
+	int bad = -1;
+
+	if (store_outcome(r->store, t->position, &outcome, NULL, NULL,
+	    err) < 0)
+		return -1;
+	if (outcome != OUTCOME_NONE)
+		return 0;	/* es-decide was quicker */
+	if (partition_of(r->store, l->handler, m, &p, &complete, &many,
+	    err) < 0)
+		return -1;
+	/* A command refused for its partition has read nothing. */
+	if (t->reason.n > 0)
+		read_at = t->position;
+	else if (!inside && decide_conflict(r->store, l->handler, &p, read_at,
+	    &conflict, err) < 0)
+		goto out;
+	if (conflict) {
+		t->fate = FATE_AGAIN;
+		bad = 0;
+		goto out;
+	}
+	if (t->result == RESULT_REJECTED) {
+		if (reject(r, t, m, &first, err) < 0)
+			goto out;
+		last = first;
+	} else if (made_by_jq(r, t, m, &first, &last, err) < 0) {
+		goto out;
+	}
+	if (intern_handler(l, &handler, err) < 0 ||
+	    decide_record(r->store, t->position, handler, &p, read_at,
+	    t->attempt, t->result == RESULT_REJECTED ? OUTCOME_REJECTED :
+	    OUTCOME_DECIDED, first, last, err) < 0)
+		goto out;
+	bad = 0;
+out:
+	partition_free(&p);
+	return bad;
+}
+
+/* ---- failures ---- */
+
+static int64_t backoff(const struct handler *h, int attempt)
+{
+	int64_t ms = h->backoff_ms >= 0 ? h->backoff_ms : BACKOFF_MS;
+	int64_t most = ms > BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	uint32_t random = 0;
+
+	while (--attempt > 0 && ms < most)
+		ms *= 2;
+	if (ms > most)
+		ms = most;
+	hash_random(&random, sizeof random, NULL);
+	/* jitter: 20 % either way */
+	return ms * 800 + ms * 400 * (random % 1001) / 1000;
+}
+
+static int apply_fault(struct runner *r, struct task *t,
+    const struct message *m, struct es_err *err)
+{
+	const struct handler *h = t->lane->handler;
+	int retries = h->retries >= 0 ? h->retries : RETRIES;
+	char id[MESSAGE_ID_BYTES + 1];
+	struct span id_span = {id, m->id.n};
+
+	if (!t->reason.n)
+		decide_fault_text(h, &t->fold, m, &t->reason);
+	if (buf_check(&t->reason, err) < 0)
+		return -1;
+	memcpy(id, m->id.p, m->id.n);
+	t->fate = FATE_FAIL;
+	t->row = (struct group_failing){.partition = t->part->text,
+	    .shard = t->part->shard, .position = t->position,
+	    .attempt = t->attempt, .reason = t->reason.p,
+	    .parked = !t->retryable || t->attempt > retries};
+	if (!t->row.parked)
+		t->row.retry_at = sys_now() + backoff(h, t->attempt);
+	if (group_failing_put(r->groups, h->name, &t->row, err) < 0)
+		return -1;
+	return t->row.parked ? group_parked(r->groups, h->name, &t->row,
+	    id_span, err) : 0;
+}
+
+/* A retry that went well: its partition goes on. */
+static int apply_recovery(struct runner *r, struct task *t,
+    struct es_err *err)
+{
+	struct lane *l = t->lane;
+	int64_t next;
+
+	if (!t->retry || t->fate != FATE_DONE)
+		return 0;
+	if (lane_next_of_part(l, t->part, t->position, &next, err) < 0)
+		return -1;
+	if (!next) {
+		t->fate = FATE_CLEAR;
+		return group_failing_remove(r->groups, l->handler->name,
+		    t->part->text, err);
+	}
+	t->fate = FATE_NEXT;
+	t->row = (struct group_failing){.partition = t->part->text,
+	    .shard = t->part->shard, .position = next,
+	    .reason = t->part->row.reason};
+	return group_failing_put(r->groups, l->handler->name, &t->row, err);
+}
+
+/* ---- the transaction ---- */
+
+static int decide_now(struct runner *r, struct task *t,
+    const struct message *m, struct es_err *err)
+{
+	struct partition p = {0};
+	bool complete, many;
+	int bad;
+
+	buf_truncate(&r->line, 0);
+	message_print(&r->line, m);
+	if (buf_check(&r->line, err) < 0 || partition_of(r->store,
+	    t->lane->handler, m, &p, &complete, &many, err) < 0)
+		return -1;
+	fold_result_free(&t->fold);
+	bad = fold_call(t->lane->fold, JQ_DECIDE, &p, store_before(r->store),
+	    (struct span){r->line.p, r->line.n - 1}, &t->fold, err);
+	partition_free(&p);
+	if (bad < 0)
+		return -1;
+	t->result = t->fold.reply.result == JQ_OK ? RESULT_OK :
+	    t->fold.reply.result == JQ_REJECTED ? RESULT_REJECTED :
+	    RESULT_FAULT;
+	return 0;
+}
+
+static int apply(struct runner *r, struct task *t, bool inside,
+    struct es_err *err)
+{
+	struct message m;
+	bool decides;
+	int got = store_get(r->store, t->position, &m, err), bad = 0;
+	struct arena keep = {0};
+
+	t->fate = FATE_DONE;
+	if (got < 0)
+		return -1;
+	if (got == 0 || t->result == RESULT_NONE) {
+		t->handled = true;
+		return apply_recovery(r, t, err);
+	}
+	/* store_get()'s text goes with the next store call. */
+	m.id = arena_copy(&keep, m.id);
+	m.correlation_id = arena_copy(&keep, m.correlation_id);
+	m.tags = arena_copy(&keep, m.tags);
+	m.payload = arena_copy(&keep, m.payload);
+	m.metadata = arena_copy(&keep, m.metadata);
+	m.causation_id = arena_copy(&keep, m.causation_id);
+	m.created_at = arena_copy(&keep, m.created_at);
+	if (keep.failed)
+		bad = es_fail_nomem(err);
+	decides = m.kind == KIND_COMMAND && query_type_in(
+	    t->lane->handler->scan.decides.v,
+	    t->lane->handler->scan.decides.n, m.type);
+	if (bad == 0 && inside)
+		bad = decide_now(r, t, &m, err);
+	if (bad == 0 && t->result == RESULT_REJECTED && !decides)
+		t->result = RESULT_FAULT;
+	if (bad == 0)
+		bad = t->result == RESULT_FAULT ? apply_fault(r, t, &m, err) :
+		    decides ? apply_decide(r, t, &m, inside, err) :
+		    apply_react(r, t, &m, err);
+	if (bad == 0)
+		bad = apply_recovery(r, t, err);
+	if (bad == 0)
+		t->handled = t->fate != FATE_AGAIN;
+	arena_free(&keep);
+	return bad;
+}
+
+/*
+ * Acknowledge: move the low-water marks of the shards that the batch touched,
+ * and remember what is done above them.  1 when a shard is not ours any more.
+ */
+static int acknowledge(struct runner *r, struct task **batch, size_t n,
+    struct es_err *err)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		struct task *t = batch[i];
+		struct lane *l = t->lane;
+		int shard = t->part->shard, ok;
+		int64_t low;
+
+		for (k = 0; k < i; k++)
+			if (batch[k]->lane == l &&
+			    batch[k]->part->shard == shard)
+				break;
+		low = lane_low(l, shard);
+		if (k == i) {
+			ok = group_ack(r->groups, l->handler->name, shard,
+			    l->epoch[shard], low, err);
+			if (ok < 0)
+				return -1;
+			if (ok == 0) {
+				lane_lose_shard(l, shard);
+				return 1;
+			}
+		}
+		if (t->handled && !t->retry && t->position > low &&
+		    group_done_add(r->groups, l->handler->name, shard,
+		    t->position, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- after the commit ---- */
+
+static void fail_part(struct lane *l, struct task *t)
+{
+	struct part *part = t->part;
+	struct runner *r = l->runner;
+	double wait = (double)(t->row.retry_at - sys_now()) / 1e6;
+
+	free(part->row.reason);
+	part->row = t->row;
+	part->row.partition = NULL;
+	part->row.reason = strdup(t->reason.p);
+	part->failing = true;
+	if (part->row.parked)
+		runner_say(r, "%s: %s: parked after %d %s; see es-group show "
+		    "%s", l->handler->name, t->reason.p, t->attempt,
+		    t->attempt == 1 ? "try" : "tries", l->handler->name);
+	else
+		runner_say(r, "%s: %s: try %d failed, again in %.1f s",
+		    l->handler->name, t->reason.p, t->attempt,
+		    wait > 0 ? wait : 0);
+	lane_remove_task(l, t);
+	lane_drop_part_tasks(l, part);
+}
+
+static void settle(struct runner *r, struct task *t)
+{
+	struct lane *l = t->lane;
+	struct part *part = t->part;
+
+	(void)r;
+	switch (t->fate) {
+	case FATE_AGAIN:
+		fold_result_free(&t->fold);
+		if (++t->conflicts >= CONFLICTS_MAX) {
+			t->state = TASK_RUNNING;
+			l->stubborn = t;
+		} else {
+			lane_make_ready(l, t);
+		}
+		return;
+	case FATE_FAIL:
+		fail_part(l, t);
+		break;
+	case FATE_NEXT:
+		part->row.position = t->row.position;
+		part->row.attempt = 0;
+		part->row.retry_at = 0;
+		lane_remove_task(l, t);
+		break;
+	case FATE_CLEAR:
+		part->failing = false;
+		lane_remove_task(l, t);
+		break;
+	case FATE_DONE:
+	case FATE_LOST:
+		lane_remove_task(l, t);
+		break;
+	}
+	task_free(t);
+}
+
+/* The finished tasks of shards that were lost are somebody else's now. */
+static size_t drop_lost(struct runner *r, struct task **batch, size_t n)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		struct task *t = batch[i];
+
+		if (t->lane->mine[t->part->shard]) {
+			batch[kept++] = t;
+			continue;
+		}
+		t->fate = FATE_LOST;
+		settle(r, t);
+	}
+	return kept;
+}
+
+static void forget(struct task **batch, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		batch[i]->handled = false;
+}
+
+/* "campaigns.jq: react: TYPE ID at N: what the store said" */
+static int refused_text(struct runner *r, struct task *t, const char *fault,
+    struct es_err *err)
+{
+	const struct handler *h = t->lane->handler;
+	struct message m;
+
+	if (store_get(r->store, t->position, &m, err) < 0)
+		return -1;
+	buf_addf(&t->reason, "%s: %.*s %.*s at %lld: %s", h->path,
+	    (int)m.type.n, m.type.p, (int)m.id.n, m.id.p,
+	    (long long)t->position, fault);
+	return buf_check(&t->reason, err);
+}
+
+/*
+ * Try the batch once: 0 committed, 1 try again (a task became a fault, or a
+ * shard was lost), -1.
+ */
+static int try_batch(struct runner *r, struct task **batch, size_t n,
+    bool inside, struct es_err *err)
+{
+	struct es_err fault = {0};
+	size_t i;
+	int bad;
+
+	if (store_begin(r->store, err) < 0)
+		return -1;
+	for (i = 0; i < n; i++) {
+		struct task *t = batch[i];
+
+		if (apply(r, t, inside, &fault) == 0)
+			continue;
+		store_rollback(r->store);
+		forget(batch, n);
+		if (store_broken(r->store) || fault.code == ES_BUSY ||
+		    t->result == RESULT_FAULT) {
+			*err = fault;
+			return -1;
+		}
+		/* What it made cannot be stored: the handler's fault. */
+		t->result = RESULT_FAULT;
+		t->retryable = t->has_proc;
+		buf_truncate(&t->reason, 0);
+		return refused_text(r, t, fault.text, err) < 0 ? -1 : 1;
+	}
+	bad = acknowledge(r, batch, n, err);
+	if (bad != 0) {
+		store_rollback(r->store);
+		forget(batch, n);
+		return bad;
+	}
+	return store_commit(r->store, err);
+}
+
+static int check_breaker(struct runner *r, struct lane *l, struct es_err *err)
+{
+	int parked = 0;
+
+	for (size_t i = 0; i < LANE_BUCKETS; i++)
+		for (struct part *p = l->buckets[i]; p; p = p->next)
+			parked += p->failing && p->row.parked;
+	if (l->stopped || !r->options.breaker || parked < r->options.breaker)
+		return 0;
+	return runner_stop_group(r, l, "too many parked partitions "
+	    "(--breaker)", ES_FAILED, err);
+}
+
+static int commit_batch(struct runner *r, struct task **batch, size_t n,
+    bool inside, struct es_err *err)
+{
+	bool failed = false;
+	size_t i;
+	int bad;
+
+	do {
+		n = drop_lost(r, batch, n);
+		if (n == 0)
+			return 0;
+		bad = try_batch(r, batch, n, inside && batch[0]->result !=
+		    RESULT_FAULT, err);
+	} while (bad > 0);
+	if (bad < 0)
+		return -1;
+	for (i = 0; i < n; i++) {
+		struct lane *l = batch[i]->lane;
+		int shard = batch[i]->part->shard;
+		int64_t low = lane_low(l, shard);
+
+		l->low[shard] = low;
+		failed |= batch[i]->fate == FATE_FAIL;
+	}
+	for (i = 0; i < n; i++)
+		settle(r, batch[i]);
+	if (store_head(r->store, &r->head, err) < 0)
+		return -1;
+	for (i = 0; failed && i < r->n_lanes; i++)
+		if (check_breaker(r, &r->lanes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int runner_commit(struct runner *r, struct es_err *err)
+{
+	struct task *batch[BATCH_MAX];
+
+	while (r->finished) {
+		size_t n = 0;
+
+		while (r->finished && n < BATCH_MAX) {
+			struct task *t = r->finished;
+
+			r->finished = t->next_ready;
+			t->next_ready = NULL;
+			batch[n++] = t;
+		}
+		if (!r->finished)
+			r->finished_last = NULL;
+		r->n_finished -= n;
+		if (commit_batch(r, batch, n, false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int runner_decide_inside(struct runner *r, struct lane *l, struct es_err *err)
+{
+	struct task *t = l->stubborn;
+
+	l->stubborn = NULL;
+	t->state = TASK_FINISHED;
+	return commit_batch(r, &t, 1, true, err);
+}
+
+int runner_stop_group(struct runner *r, struct lane *l, const char *reason,
+    int code, struct es_err *err)
+{
+	struct buf text = {0};
+	int bad;
+
+	/* The reason may lie in a task that goes away with the lane's. */
+	buf_adds(&text, reason);
+	bad = buf_check(&text, err);
+	if (bad == 0)
+		bad = store_begin(r->store, err);
+	if (bad == 0 && group_stop(r->groups, l->handler->name, text.p, code,
+	    l->handler->hash, err) < 0) {
+		store_rollback(r->store);
+		bad = -1;
+	}
+	if (bad == 0)
+		bad = store_commit(r->store, err);
+	if (bad == 0) {
+		runner_say(r, "%s: stopped: %s; when it is mended, start it "
+		    "with es-group start %s", l->handler->name, text.p,
+		    l->handler->name);
+		l->stopped = true;
+		lane_drop_all(l);
+		bad = store_head(r->store, &r->head, err);
+	}
+	buf_free(&text);
+	return bad;
+}

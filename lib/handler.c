@@ -1,0 +1,380 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog.h"
+#include "cli.h"
+#include "handler.h"
+#include "handlerhead.h"
+#include "hash.h"
+#include "message.h"
+#include "sys.h"
+
+#define HANDLER_MAX (1024 * 1024)	/* bytes of a handler's file */
+
+/* ---- names ---- */
+
+/* "deciders/donation.jq" -> "donation" */
+static char *name_of(const char *path)
+{
+	const char *base = strrchr(path, '/'), *dot;
+
+	base = base ? base + 1 : path;
+	dot = strrchr(base, '.');
+	return strndup(base, dot && dot > base ? (size_t)(dot - base) :
+	    strlen(base));
+}
+
+static bool ends_in(const char *path, const char *suffix)
+{
+	size_t n = strlen(path), m = strlen(suffix);
+
+	return n > m && strcmp(path + n - m, suffix) == 0;
+}
+
+int handler_check_name(const char *name, struct es_err *err)
+{
+	size_t n = strlen(name);
+	char shown[80];
+
+	if (n > 0 && n <= 64 && name[0] != '.' && name[0] != '-' &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789_.-") == n)
+		return 0;
+	return es_fail(err, ES_FAILED, "\"%s\" cannot be a group's name: it "
+	    "must have 1 to 64 of A-Z a-z 0-9 _ . - and not begin with . or -",
+	    es_escape(shown, sizeof shown, name, n));
+}
+
+/* ---- loading ---- */
+
+static void digest(struct handler *h)
+{
+	struct hash_sha256 sum;
+
+	hash_sha256_init(&sum);
+	if (h->text.n)
+		hash_sha256_add(&sum, h->text.p, h->text.n);
+	else
+		for (char **arg = h->argv; arg && *arg; arg++)
+			hash_sha256_add(&sum, *arg, strlen(*arg) + 1);
+	hash_sha256_end(&sum, h->hash);
+}
+
+static int load_jq(struct handler *h, struct es_err *err)
+{
+	if (scan_jq(h->path, h->text.p, h->text.n, &h->scan, err) < 0)
+		return -1;
+	h->ops = h->scan.ops;
+	return 0;
+}
+
+/* An executable runs where its app is: two levels up from APP/reactors/X. */
+static int load_exec(struct handler *h, struct es_err *err)
+{
+	if (access(h->path, X_OK) < 0)
+		return es_fail(err, ES_NOEXEC, "%s: neither a .jq file nor "
+		    "executable (chmod +x?)", h->path);
+	h->argv = calloc(2, sizeof *h->argv);
+	if (!h->argv || !(h->argv[0] = realpath(h->path, NULL)))
+		return es_fail_nomem(err);
+	if (handler_head(h, err) < 0)
+		return -1;
+	h->ops = SCAN_REACT;
+	return 0;
+}
+
+int handler_load(const char *path, struct handler *out, struct es_err *err)
+{
+	struct handler *h = out;
+	struct stat st;
+	int r;
+
+	*h = (struct handler){.retries = -1, .backoff_ms = -1,
+	    .deadline_ms = -1};
+	if (stat(path, &st) < 0)
+		return es_fail(err, errno == ENOENT ? ES_NOTFOUND : ES_FAILED,
+		    "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return es_fail(err, ES_FAILED, "%s: not a file", path);
+	h->path = strdup(path);
+	h->name = name_of(path);
+	if (!h->path || !h->name) {
+		handler_free(h);
+		return es_fail_nomem(err);
+	}
+	h->kind = ends_in(path, ".jq") ? HANDLER_JQ :
+	    ends_in(path, ".sql") ? HANDLER_SQL : HANDLER_EXEC;
+	if (h->kind == HANDLER_SQL)
+		r = es_fail(err, ES_FAILED, "%s: this version has no SQL "
+		    "projectors: write it as a .jq file", path);
+	else if (sys_read_file(path, HANDLER_MAX, &h->text, err) < 0)
+		r = -1;
+	else
+		r = h->kind == HANDLER_JQ ? load_jq(h, err) :
+		    load_exec(h, err);
+	if (r == 0 && handler_check_name(h->name, err) < 0)
+		r = es_err_at(err, "%s", path);
+	if (r < 0) {
+		handler_free(h);
+		return -1;
+	}
+	digest(h);
+	return 0;
+}
+
+int handler_command(const char *name, char *const argv[],
+    struct handler *out, struct es_err *err)
+{
+	struct handler *h = out;
+	size_t n = 0, i;
+
+	*h = (struct handler){.kind = HANDLER_EXEC, .ops = SCAN_REACT,
+	    .retries = -1, .backoff_ms = -1, .deadline_ms = -1};
+	if (handler_check_name(name, err) < 0)
+		return -1;
+	while (argv[n])
+		n++;
+	h->path = strdup(argv[0]);
+	h->name = strdup(name);
+	h->argv = calloc(n + 1, sizeof *h->argv);
+	for (i = 0; h->argv && i < n; i++)
+		if (!(h->argv[i] = strdup(argv[i])))
+			break;
+	if (!h->path || !h->name || !h->argv || i < n) {
+		handler_free(h);
+		return es_fail_nomem(err);
+	}
+	digest(h);
+	return 0;
+}
+
+static void free_list(char **v, size_t n)
+{
+	while (v && n > 0)
+		free(v[--n]);
+	free(v);
+}
+
+void handler_free(struct handler *h)
+{
+	size_t n = 0;
+
+	while (h->argv && h->argv[n])
+		n++;
+	free_list(h->argv, n);
+	free_list(h->partition_by, h->n_partition_by);
+	free(h->path);
+	free(h->name);
+	free(h->directory);
+	buf_free(&h->text);
+	scan_free(&h->scan);
+	*h = (struct handler){0};
+}
+
+/* ---- about ---- */
+
+int handler_add_partition(struct handler *h, struct span name,
+    struct es_err *err)
+{
+	char shown[80], **v;
+	size_t i;
+
+	es_escape(shown, sizeof shown, name.p, name.n);
+	if (!message_name_indexable(name))
+		return es_fail(err, ES_FAILED, "partition_by: \"%s\" is not a "
+		    "name ([A-Za-z_][A-Za-z0-9_]*)", shown);
+	for (i = 0; i < h->n_partition_by; i++)
+		if (span_is(name, h->partition_by[i]))
+			return es_fail(err, ES_FAILED,
+			    "partition_by: \"%s\" stands twice", shown);
+	v = realloc(h->partition_by, (h->n_partition_by + 1) * sizeof *v);
+	if (!v)
+		return es_fail_nomem(err);
+	h->partition_by = v;
+	v[h->n_partition_by] = strndup(name.p, name.n);
+	if (!v[h->n_partition_by])
+		return es_fail_nomem(err);
+	h->n_partition_by++;
+	return 0;
+}
+
+static int about_names(struct handler *h, const struct json_doc *d,
+    uint32_t value, struct es_err *err)
+{
+	struct buf text = {0};
+	uint32_t i;
+	int r = 0;
+
+	if (d->nodes[value].type != JSON_ARRAY)
+		return es_fail(err, ES_FAILED,
+		    "partition_by: must be an array of names");
+	for (i = json_first(d, value); i < d->nodes[value].end && r == 0;
+	    i = json_next(d, i)) {
+		buf_truncate(&text, 0);
+		r = d->nodes[i].type != JSON_STRING ? es_fail(err, ES_FAILED,
+		    "partition_by: must be an array of names") :
+		    handler_add_partition(h, json_string(d, i, &text), err);
+	}
+	buf_free(&text);
+	return r;
+}
+
+static int about_duration(const char *name, const struct json_doc *d,
+    uint32_t value, int64_t *out, struct es_err *err)
+{
+	struct buf text = {0};
+	int r = -1;
+
+	if (d->nodes[value].type == JSON_STRING)
+		r = cli_duration_parse(json_string(d, value, &text), out, err);
+	buf_free(&text);
+	if (r < 0 || *out <= 0)
+		return es_fail(err, ES_FAILED,
+		    "%s: must be a duration as \"2s\"", name);
+	return 0;
+}
+
+static int about_name(struct handler *h, const struct json_doc *d,
+    uint32_t value, struct es_err *err)
+{
+	struct buf text = {0};
+	struct span s;
+	char *name;
+
+	if (d->nodes[value].type != JSON_STRING)
+		return es_fail(err, ES_FAILED, "name: must be a string");
+	s = json_string(d, value, &text);
+	name = strndup(s.p, s.n);
+	buf_free(&text);
+	if (!name)
+		return es_fail_nomem(err);
+	if (handler_check_name(name, err) < 0) {
+		free(name);
+		return -1;
+	}
+	free(h->name);
+	h->name = name;
+	return 0;
+}
+
+static int about_field(struct handler *h, const struct json_doc *d,
+    uint32_t key, struct es_err *err)
+{
+	int64_t retries;
+	struct buf text = {0};
+	char shown[80];
+	struct span name;
+
+	if (json_is(d, key, "partition_by"))
+		return about_names(h, d, key + 1, err);
+	if (json_is(d, key, "name"))
+		return about_name(h, d, key + 1, err);
+	if (json_is(d, key, "deadline"))
+		return about_duration("deadline", d, key + 1, &h->deadline_ms,
+		    err);
+	if (json_is(d, key, "backoff"))
+		return about_duration("backoff", d, key + 1, &h->backoff_ms,
+		    err);
+	if (json_is(d, key, "retries")) {
+		if (json_int(d, key + 1, 0, 1000, &retries) < 0)
+			return es_fail(err, ES_FAILED,
+			    "retries: must be an integer from 0 to 1000");
+		h->retries = (int)retries;
+		return 0;
+	}
+	name = json_string(d, key, &text);
+	es_escape(shown, sizeof shown, name.p, name.n);
+	buf_free(&text);
+	return es_fail(err, ES_FAILED, "%s: no such field", shown);
+}
+
+int handler_about(struct handler *h, struct span about, struct es_err *err)
+{
+	struct json_doc d = {0};
+	uint32_t i;
+	int r = json_parse(&d, about.p, about.n, err);
+
+	free_list(h->partition_by, h->n_partition_by);
+	h->partition_by = NULL;
+	h->n_partition_by = 0;
+	if (r == 0 && d.nodes[0].type != JSON_OBJECT)
+		r = es_fail(err, ES_FAILED, "must be an object");
+	for (i = json_first(&d, 0); r == 0 && i < d.nodes[0].end;
+	    i = json_next(&d, i + 1))
+		r = about_field(h, &d, i, err);
+	json_free(&d);
+	return r < 0 ? es_err_at(err, "%s: about", h->path) : 0;
+}
+
+int handler_start(struct handler *h, const struct jqrun_limits *limits,
+    struct jqrun **out, struct es_err *err)
+{
+	struct jqrun_limits use = JQRUN_LIMITS_DEFAULT;
+	struct buf about = {0};
+	char **defs;
+	int r = -1;
+
+	*out = NULL;
+	if (h->kind != HANDLER_JQ)
+		return 0;
+	if (limits)
+		use = *limits;
+	defs = calloc(h->scan.n_defs + 1, sizeof *defs);
+	if (!defs)
+		return es_fail_nomem(err);
+	memcpy(defs, h->scan.defs, h->scan.n_defs * sizeof *defs);
+	if (jqrun_open(h->path, buf_span(&h->text), defs, h->ops, &use, out,
+	    &about, err) == 0 && handler_about(h, buf_span(&about), err) == 0)
+		r = 0;
+	if (r == 0 && h->deadline_ms > 0)
+		jqrun_set_deadline(*out, (int)h->deadline_ms);
+	if (r < 0) {
+		jqrun_close(*out);
+		*out = NULL;
+	}
+	buf_free(&about);
+	free(defs);
+	return r;
+}
+
+/* ---- the definition ---- */
+
+static void print_types(struct buf *out, const char *name,
+    const struct scan_types *types)
+{
+	size_t i;
+
+	if (types->n == 0)
+		return;
+	buf_addf(out, ",\"%s\":[", name);
+	for (i = 0; i < types->n; i++) {
+		if (i)
+			buf_addc(out, ',');
+		json_quote_span(out, span_str(types->v[i]));
+	}
+	buf_addc(out, ']');
+}
+
+void handler_definition(const struct handler *h, struct buf *out)
+{
+	const char *kind = h->kind == HANDLER_JQ ? "jq" : "executable";
+	size_t i;
+
+	buf_addf(out, "{\"kind\":\"%s\"", kind);
+	print_types(out, "decides", &h->scan.decides);
+	print_types(out, "evolves", &h->scan.evolves);
+	print_types(out, "reacts", &h->scan.reacts);
+	if (h->n_partition_by) {
+		buf_adds(out, ",\"partition_by\":[");
+		for (i = 0; i < h->n_partition_by; i++) {
+			if (i)
+				buf_addc(out, ',');
+			json_quote_span(out, span_str(h->partition_by[i]));
+		}
+		buf_addc(out, ']');
+	}
+	buf_addc(out, '}');
+}

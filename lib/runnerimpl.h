@@ -1,0 +1,175 @@
+/*
+ * runnerimpl: what runner.c, lane.c, start.c and finish.c share; not for
+ * others.
+ *
+ * A lane is one group in this process.  A task is a message that is to be
+ * handled; a part is a partition that has tasks or is failing.  The tasks of a
+ * part wait in a queue of which only the first may run.  Tasks keep no text,
+ * only a position: the log is at hand.
+ */
+#ifndef ES_RUNNERIMPL_H
+#define ES_RUNNERIMPL_H
+
+#include "decide.h"
+#include "group.h"
+#include "runner.h"
+#include "view.h"
+#include "workers.h"
+
+#define LANE_WINDOW 2048	/* tasks read ahead */
+#define LANE_PAGE 256		/* messages read at a time */
+#define JQ_PIPELINE 64		/* jq operations under way a lane */
+#define BATCH_MAX 256		/* tasks a transaction */
+#define CONFLICTS_MAX 3		/* then it decides inside the transaction */
+
+enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_FINISHED };
+
+enum task_result {
+	RESULT_OK, RESULT_REJECTED, RESULT_FAULT,
+	RESULT_NONE	/* nothing to do: decided elsewhere */
+};
+
+enum task_fate {
+	FATE_DONE,
+	FATE_AGAIN,	/* a conflict: decide once more */
+	FATE_FAIL,	/* its partition fails, as `row` says */
+	FATE_NEXT,	/* a retry: the row moves to the next message */
+	FATE_CLEAR,	/* a retry: the partition is well again */
+	FATE_LOST	/* the shard is another process's now */
+};
+
+struct part;
+struct lane;
+
+struct task {
+	struct lane *lane;
+	struct part *part;
+	struct task *next_in_part;
+	struct task *next;		/* lane's tasks by position, or the
+					   runner's finished ones */
+	struct task *next_ready;
+	int64_t position;
+	enum task_state state;
+	bool retry;			/* the part's failing row owns it */
+	bool handled;			/* by the transaction that is open */
+	int attempt;			/* from 1 */
+	int conflicts;
+	/* what is to become of it once the transaction is committed */
+	enum task_fate fate;
+	struct group_failing row;	/* FATE_FAIL, FATE_NEXT */
+	/* the result */
+	enum task_result result;
+	bool retryable;
+	struct fold_result fold;
+	struct proc proc;
+	bool has_proc;
+	struct buf reason;		/* of a fault or a rejection */
+	struct buf detail;
+};
+
+struct part {
+	char *text;			/* the partition as JSON */
+	uint64_t hash;
+	int shard;
+	struct part *next;		/* in its bucket */
+	struct task *first, *last;
+	bool failing;
+	struct group_failing row;	/* while failing; partition unused */
+};
+
+#define LANE_BUCKETS 1024
+
+struct lane {
+	struct runner *runner;
+	struct app_handler *app;
+	const struct handler *handler;
+	struct jqrun *jq;
+	struct fold *fold;
+	struct view *view;
+	struct buf definition;
+	struct query deliver;
+	int64_t start, react_from;
+	bool broken;		/* did not compile: `reason` */
+	bool stopped;
+	struct buf reason;
+	/* shards */
+	bool mine[GROUP_SHARDS];
+	int64_t epoch[GROUP_SHARDS], low[GROUP_SHARDS], seen[GROUP_SHARDS];
+	int64_t scanned;	/* the log is read up to here */
+	int64_t claimed_head;	/* above it nothing can be done already */
+	bool foreign;		/* some shard is another process's */
+	/* tasks in ascending order (those of failing rows are not here) */
+	struct task *tasks, *tasks_last;
+	size_t n_tasks, running;
+	struct task *ready, *ready_last;
+	struct task *stubborn;	/* to be decided inside the transaction */
+	struct part *buckets[LANE_BUCKETS];
+	bool projected;		/* the view is at the head */
+};
+
+struct runner {
+	struct app *app;
+	struct runner_options options;
+	struct store *store;
+	struct groups *groups;
+	struct workers *workers;
+	struct bell *bell;
+	char *store_path;	/* absolute, for ES_STORE */
+	int me;
+	struct lane *lanes;
+	size_t n_lanes;
+	struct task *finished, *finished_last;
+	size_t n_finished;
+	int executing;		/* executables under way */
+	struct task **executables;	/* options.jobs places */
+	int64_t head;
+	int64_t data_version;
+	int64_t beat_at, claim_at;	/* monotonic ms */
+	bool draining;
+	struct message_scratch scratch;
+	struct buf line;
+};
+
+void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
+
+/* ---- lane.c ---- */
+int lane_claim(struct lane *, bool *any, struct es_err *err);
+int lane_read_ahead(struct lane *, bool *progress, struct es_err *err);
+int lane_reload_failing(struct lane *, struct es_err *err);
+struct part *lane_part(struct lane *, struct span text, bool add,
+    struct es_err *err);
+struct task *lane_new_task(struct lane *, struct part *, int64_t position,
+    struct es_err *err);
+void lane_make_ready(struct lane *, struct task *);
+void lane_remove_task(struct lane *, struct task *);	/* not freed */
+void lane_drop_part_tasks(struct lane *, struct part *);
+void lane_drop_all(struct lane *);
+void lane_lose_shard(struct lane *, int shard);
+/* Whether a message is for this lane at all: not handled, not its own. */
+int lane_wants(struct lane *, const struct message *, bool *wants,
+    struct es_err *err);
+/* The next message of a failing partition behind `after`; 0: none. */
+int lane_next_of_part(struct lane *, const struct part *, int64_t after,
+    int64_t *position, struct es_err *err);
+/* Pending in a shard that another process has. */
+int lane_foreign_pending(struct lane *, bool *pending, struct es_err *err);
+int lane_retry_due(struct lane *, int64_t now, bool *progress,
+    struct es_err *err);
+int64_t lane_low(const struct lane *, int shard);
+void task_free(struct task *);
+
+/* ---- start.c ---- */
+int lane_dispatch(struct lane *, bool *progress, struct es_err *err);
+int lane_collect(struct lane *, bool *progress, struct es_err *err);
+int runner_collect_executables(struct runner *, bool *progress,
+    struct es_err *err);
+void runner_finish(struct runner *, struct task *, enum task_result);
+
+/* ---- finish.c ---- */
+int runner_commit(struct runner *, struct es_err *err);
+/* Decide a lane's stubborn task inside the transaction. */
+int runner_decide_inside(struct runner *, struct lane *, struct es_err *err);
+int runner_stop_group(struct runner *, struct lane *, const char *reason,
+    int code, struct es_err *err);
+
+#endif
