@@ -46,6 +46,13 @@ int decide_conflict(struct store *, const struct handler *,
     const struct partition *, int64_t read_at, bool *conflict,
     struct es_err *err);
 
+/*
+ * Why a command is rejected that does not carry all of partition_by's names,
+ * once each.
+ */
+void decide_incomplete(const struct handler *, const struct partition *,
+    bool many, struct buf *out);
+
 /* Convert jqrun's outputs; the array is malloced, its spans borrow. */
 int decide_outputs(const struct jqrun_reply *, struct made **out, size_t *n,
     struct es_err *err);

@@ -21,6 +21,18 @@ static bool stored_type_carries(struct store *s, const struct query_item *item,
 	return false;
 }
 
+/* A type, or a prefix of types, that the catalog says nothing of. */
+static bool is_open(struct store *s, char *type)
+{
+	const struct catalog_entry *e;
+	size_t i;
+
+	for (i = 0; (e = catalog_at(s->catalog, i)); i++)
+		if (query_type_in(&type, 1, catalog_type(e)))
+			return false;
+	return true;
+}
+
 static bool catalog_carries(struct store *s, const struct query_item *item,
     struct span name)
 {
@@ -29,14 +41,9 @@ static bool catalog_carries(struct store *s, const struct query_item *item,
 
 	if (!catalog_at(s->catalog, 0))
 		return true;
-	for (i = 0; i < item->n_types; i++) {
-		struct span type = span_str(item->types[i]);
-
-		/* A type that the catalog leaves open may carry anything. */
-		if (type.p[type.n - 1] != '.' && strncmp(type.p, "es.", 3) &&
-		    !catalog_find(s->catalog, type))
+	for (i = 0; i < item->n_types; i++)
+		if (is_open(s, item->types[i]))
 			return true;
-	}
 	for (i = 0; (e = catalog_at(s->catalog, i)); i++)
 		if (plan_type_wanted(item, catalog_type(e)) &&
 		    catalog_can_carry(e, name))
