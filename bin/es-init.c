@@ -1,0 +1,136 @@
+/*
+ * es-init: make or upgrade a store, and load its catalog; es-init(1).
+ */
+#include "cli.h"
+#include "store.h"
+#include "sys.h"
+
+#define CATALOG_BYTES (1024 * 1024)
+
+static const char *const synopsis[] = {
+	"[-v] [-s FILE]",
+	"[-v] [-s FILE] -m CATALOG",
+	"[-v] [-s FILE] APP",
+	NULL
+};
+
+static const int flags[] = {CLI_CATALOG, 0};
+
+static const struct cli_program program = {
+	.name = "es-init",
+	.synopsis = synopsis,
+	.summary = "Make a store, or upgrade one, and load a catalog into it. "
+	    "Running it again is harmless.",
+	.examples =
+	    "  es-init                    es.db in this directory\n"
+	    "  es-init -m messages.json   ... with this catalog\n"
+	    "  es-init loans              ... with that of the app in loans/\n",
+	.see_also = "es-append(1), es-query(1), es-store(5), es(7)",
+	.flags = flags,
+};
+
+struct options {
+	struct cli cli;
+	const char *app;
+	const char *catalog;
+};
+
+static int parse_options(struct options *o, int argc, char **argv,
+    struct es_err *err)
+{
+	int id;
+
+	cli_begin(&o->cli, &program, argc, argv);
+	while ((id = cli_next(&o->cli, err)) != CLI_END) {
+		if (id == CLI_DONE)
+			return 1;
+		if (id == CLI_ERROR)
+			return -1;
+		if (id == CLI_CATALOG)
+			o->catalog = o->cli.arg;
+		else if (o->app)
+			return es_fail(err, ES_USAGE, "%.200s: more than one "
+			    "APP", o->cli.arg);
+		else
+			o->app = o->cli.arg;
+	}
+	if (o->app && o->catalog)
+		return es_fail(err, ES_USAGE, "-m: the catalog of an APP is "
+		    "its messages.json");
+	return 0;
+}
+
+/* *out stays NULL when there is none to load. */
+static int read_catalog(const struct options *o, struct catalog **out,
+    struct es_err *err)
+{
+	struct buf path = {0}, text = {0};
+	int r = -1;
+
+	*out = NULL;
+	if (!o->app && !o->catalog)
+		return 0;
+	if (o->app)
+		buf_addf(&path, "%s/messages.json", o->app);
+	else
+		buf_adds(&path, o->catalog);
+	if (buf_check(&path, err) == 0 &&
+	    sys_read_file(path.p, CATALOG_BYTES, &text, err) == 0)
+		r = catalog_parse(path.p, buf_span(&text).p, text.n, out, err);
+	buf_free(&path);
+	buf_free(&text);
+	return r;
+}
+
+static int load(struct store *s, const struct catalog *c, bool *changed,
+    struct es_err *err)
+{
+	if (store_begin(s, err) < 0)
+		return -1;
+	if (store_load_catalog(s, c, changed, err) < 0) {
+		store_rollback(s);
+		return -1;
+	}
+	return store_commit(s, err);
+}
+
+/* The catalog is checked before there is a store that would lack it. */
+static int run(const struct options *o, struct es_err *err)
+{
+	const char *path = o->cli.store;
+	struct catalog *catalog;
+	struct store *s = NULL;
+	bool created = false, changed = false;
+	int r;
+
+	if (read_catalog(o, &catalog, err) < 0)
+		return -1;
+	r = store_create(path, &created, err);
+	if (r == 0 && o->cli.verbose)
+		cli_warn(&o->cli, "%s: %s", path, created ? "store made" :
+		    "store is there already");
+	if (r == 0 && catalog)
+		r = store_open(path, true, &s, err);
+	if (r == 0 && catalog)
+		r = load(s, catalog, &changed, err);
+	if (r == 0 && catalog && o->cli.verbose)
+		cli_warn(&o->cli, "%s: %s", path, changed ? "catalog loaded" :
+		    "catalog is in force already");
+	store_close(s);
+	catalog_free(catalog);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct es_err err = {0};
+	int status = ES_OK;
+	int r = parse_options(&o, argc, argv, &err);
+
+	if (r == 0)
+		r = run(&o, &err);
+	if (r < 0)
+		status = cli_error(&o.cli, &err);
+	return cli_close(&o.cli, status);
+}

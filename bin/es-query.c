@@ -1,0 +1,359 @@
+/*
+ * es-query: print the messages that match; es-query(1).
+ *
+ * The log only grows, so what is printed and the guard agree although no read
+ * transaction is held: both are as of the head that was seen at the start.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bell.h"
+#include "find.h"
+#include "sys.h"
+
+#define QUERY_BYTES (1024 * 1024)
+#define POLL_MS 1000		/* behind the bell, should a ring be missed */
+
+static const char *const synopsis[] = {
+	"[QUERY-FLAGS] [-n N] [-r | --tail N] [--count | --pretty] "
+	    "[--guard FILE]",
+	"-f [QUERY-FLAGS] [--tail N] [--pretty]",
+	"[FLAGS] QUERY",
+	NULL
+};
+
+static const int flags[] = {
+	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_PARTITION, CLI_KIND, CLI_OR, CLI_LAST,
+	CLI_AFTER, CLI_BEFORE, CLI_LIMIT, CLI_TAIL, CLI_REVERSE, CLI_SINCE,
+	CLI_UNTIL, CLI_FOLLOW, CLI_COUNT, CLI_PRETTY, CLI_GUARD, 0
+};
+
+static const struct cli_help help[] = {
+	{CLI_GUARD, "FILE", "write what was read to FILE, for es-append "
+	    "--guard"},
+	{0, NULL, NULL}
+};
+
+static const struct cli_program program = {
+	.name = "es-query",
+	.synopsis = synopsis,
+	.summary = "Print the messages that match, oldest first, as lines of "
+	    "JSON. Without flags: all of them.",
+	.examples =
+	    "  es-query --pretty\n"
+	    "  es-query -t loans. -k book_id=b1\n"
+	    "  es-query -t loans.book_lent -n 10 -r\n"
+	    "  es-query -f --tail 0 | while IFS= read -r m; do ...; done\n"
+	    "  es-query --guard g -k book_id=b1 | ./decide | es-append "
+	    "--guard g\n",
+	.see_also = "es-append(1), es-message(5), es(7)",
+	.flags = flags,
+	.help = help,
+};
+
+struct options {
+	struct cli cli;
+	struct query query;
+	struct query_bounds bounds;
+	const char *file;		/* of a JSON query */
+	bool follow, count, pretty;
+	const char *guard;
+};
+
+/* How messages are printed. */
+struct output {
+	bool pretty, colour, each;	/* each: a message a write */
+	int width;
+	int64_t printed;
+	struct buf line;
+};
+
+/* ---- options ---- */
+
+static int refuse(bool wrong, const char *flag, const char *why,
+    struct es_err *err)
+{
+	return wrong ? es_fail(err, ES_USAGE, "%s: %s", flag, why) : 0;
+}
+
+static bool has_last(const struct query *q)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->items[i].last)
+			return true;
+	return false;
+}
+
+static int check_together(const struct options *o, struct es_err *err)
+{
+	static const char follow[] = "cannot be followed (-f)";
+	static const char guard[] = "cannot be said in a guard (--guard)";
+	static const char tail[] = "goes not with --tail";
+	const struct query_bounds *b = &o->bounds;
+	bool f = o->follow, g = o->guard != NULL, t = b->tail >= 0;
+
+	return refuse(f && b->reverse, "-r", follow, err) < 0 ||
+	    refuse(f && o->count, "--count", follow, err) < 0 ||
+	    refuse(f && b->until, "--until", follow, err) < 0 ||
+	    refuse(f && has_last(&o->query), "--last", follow, err) < 0 ||
+	    refuse(g && f, "-f", guard, err) < 0 ||
+	    refuse(g && b->reverse, "-r", guard, err) < 0 ||
+	    refuse(g && b->since, "--since", guard, err) < 0 ||
+	    refuse(g && b->until, "--until", guard, err) < 0 ||
+	    refuse(g && t, "--tail", guard, err) < 0 ||
+	    refuse(t && b->reverse, "-r", tail, err) < 0 ||
+	    refuse(o->count && o->pretty, "--pretty",
+	    "goes not with --count", err) < 0 ? -1 : 0;
+}
+
+static int read_query(struct options *o, struct es_err *err)
+{
+	bool standard = span_is(span_str(o->file), "-");
+	const char *name = standard ? "<stdin>" : o->file;
+	struct buf text = {0};
+	int r;
+
+	if (o->query.n > 0)
+		return es_fail(err, ES_USAGE, "%.200s: a query is told by a "
+		    "file or by flags, not by both", o->file);
+	r = standard ? sys_read_fd(STDIN_FILENO, name, QUERY_BYTES, &text,
+	    err) : sys_read_file(name, QUERY_BYTES, &text, err);
+	if (r == 0 && query_parse(buf_span(&text).p, text.n, &o->query,
+	    err) < 0)
+		r = es_err_at(err, "%s", name);
+	buf_free(&text);
+	return r;
+}
+
+static int take_option(struct options *o, int id, struct es_err *err)
+{
+	switch (id) {
+	case CLI_FOLLOW:
+		o->follow = true;
+		return 0;
+	case CLI_COUNT:
+		o->count = true;
+		return 0;
+	case CLI_PRETTY:
+		o->pretty = true;
+		return 0;
+	case CLI_GUARD:
+		o->guard = o->cli.arg;
+		return 0;
+	case CLI_OPERAND:
+		if (o->file)
+			return es_fail(err, ES_USAGE, "%.200s: more than one "
+			    "QUERY", o->cli.arg);
+		o->file = o->cli.arg;
+		return 0;
+	default:
+		return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);
+	}
+}
+
+static int parse_options(struct options *o, int argc, char **argv,
+    struct es_err *err)
+{
+	int id;
+
+	cli_begin(&o->cli, &program, argc, argv);
+	o->bounds = (struct query_bounds)QUERY_BOUNDS_ALL;
+	while ((id = cli_next(&o->cli, err)) != CLI_END) {
+		if (id == CLI_DONE)
+			return 1;
+		if (id == CLI_ERROR || take_option(o, id, err) < 0)
+			return -1;
+	}
+	if (o->file ? read_query(o, err) < 0 :
+	    query_flags_end(&o->query, err) < 0)
+		return -1;
+	return check_together(o, err);
+}
+
+/* ---- printing ---- */
+
+static int print_message(struct output *out, const struct message *m,
+    struct es_err *err)
+{
+	buf_truncate(&out->line, 0);
+	if (out->pretty)
+		message_print_pretty(&out->line, m, out->colour, out->width);
+	else
+		message_print(&out->line, m);
+	if (buf_check(&out->line, err) < 0 ||
+	    cli_write(out->line.p, out->line.n, err) < 0)
+		return -1;
+	out->printed++;
+	return out->each ? cli_flush(err) : 0;
+}
+
+static int print_all(struct find *f, struct output *out, struct es_err *err)
+{
+	struct message m;
+	int r;
+
+	while ((r = find_next(f, &m, err)) > 0)
+		if (print_message(out, &m, err) < 0)
+			return -1;
+	return r;
+}
+
+static int print_count(struct find *f, struct es_err *err)
+{
+	struct buf text = {0};
+	int64_t n;
+	int r = find_count(f, &n, err);
+
+	buf_add_int(&text, n);
+	buf_addc(&text, '\n');
+	if (r == 0)
+		r = buf_check(&text, err);
+	if (r == 0)
+		r = cli_write(text.p, text.n, err);
+	buf_free(&text);
+	return r;
+}
+
+/* ---- the guard ---- */
+
+/*
+ * A rename would replace whatever has the name: a device, or the link that
+ * /dev/stdout is.
+ */
+static int check_replaceable(const char *path, struct es_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return es_fail(err, ES_FAILED, "%s: not a regular file",
+		    path);
+	return 0;
+}
+
+/* Up to where all is going to be printed; with a limit, read it to know. */
+static int covered(struct store *s, const struct options *o,
+    const struct find *f, int64_t *position, struct es_err *err)
+{
+	struct find *ahead;
+	int64_t n;
+	int r;
+
+	*position = find_head(f);
+	if (o->bounds.before > 0 && o->bounds.before <= *position)
+		*position = o->bounds.before - 1;
+	/* Head 0 would mean "as it is now", which may be more. */
+	if (o->bounds.limit < 0 || find_head(f) == 0)
+		return 0;
+	if (find_open(s, &o->query, &o->bounds, find_head(f), &ahead, err) < 0)
+		return -1;
+	r = find_count(ahead, &n, err);
+	*position = find_covered(ahead);
+	find_close(ahead);
+	return r;
+}
+
+static int write_guard(struct store *s, const struct options *o,
+    struct find *f, struct es_err *err)
+{
+	struct guard g = {.query = o->query};
+	struct buf text = {0};
+	int r;
+
+	if (covered(s, o, f, &g.after, err) < 0)
+		return -1;
+	memcpy(g.store, store_id(s), sizeof g.store);
+	memcpy(g.epoch, store_epoch(s), sizeof g.epoch);
+	guard_print(&text, &g);
+	r = buf_check(&text, err);
+	if (r == 0)
+		r = check_replaceable(o->guard, err);
+	if (r == 0)
+		r = sys_write_file(o->guard, buf_span(&text), false, err);
+	buf_free(&text);
+	return r;
+}
+
+/* ---- following ---- */
+
+/* Nobody reads any more: end as a write would have ended it. */
+static void end_with_reader(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	if (poll(&out, 1, 0) > 0 && (out.revents & (POLLERR | POLLHUP)))
+		raise(SIGPIPE);
+}
+
+/* Whether nothing that may be printed can come any more. */
+static bool is_complete(const struct options *o, const struct find *f,
+    const struct output *out)
+{
+	return (o->bounds.limit >= 0 && out->printed >= o->bounds.limit) ||
+	    (o->bounds.before > 0 && find_head(f) >= o->bounds.before - 1);
+}
+
+static int follow(struct store *s, const struct options *o, struct find *f,
+    struct output *out, struct es_err *err)
+{
+	struct bell *bell;
+	int r;
+
+	if (bell_open(store_path(s), &bell, err) < 0)
+		return -1;
+	out->each = true;
+	r = cli_flush(err);
+	while (r == 0 && !is_complete(o, f, out)) {
+		bell_clear(bell);
+		if (store_check_same(s, err) < 0 || find_more(f, err) < 0 ||
+		    print_all(f, out, err) < 0)
+			r = -1;
+		else if (!is_complete(o, f, out) &&
+		    bell_wait(bell, POLL_MS) < 0 && errno != EINTR)
+			r = es_fail_errno(err, "%s-bell", store_path(s));
+		end_with_reader();
+	}
+	bell_close(bell);
+	return r;
+}
+
+static int run(const struct options *o, struct store *s, struct es_err *err)
+{
+	struct output out = {.pretty = o->pretty,
+	    .colour = cli_colour(stdout), .width = cli_width(stdout)};
+	struct find *f;
+	int r;
+
+	if (find_check_names(s, &o->query, err) < 0 ||
+	    find_open(s, &o->query, &o->bounds, 0, &f, err) < 0)
+		return -1;
+	r = o->guard ? write_guard(s, o, f, err) : 0;
+	if (r == 0)
+		r = o->count ? print_count(f, err) : print_all(f, &out, err);
+	if (r == 0 && o->follow)
+		r = follow(s, o, f, &out, err);
+	find_close(f);
+	buf_free(&out.line);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct es_err err = {0};
+	struct store *s = NULL;
+	int status = ES_OK;
+	int r = parse_options(&o, argc, argv, &err);
+
+	if (r == 0)
+		r = store_open(o.cli.store, false, &s, &err);
+	if (r == 0)
+		r = run(&o, s, &err);
+	if (r < 0)
+		status = cli_error(&o.cli, &err);
+	store_close(s);
+	query_free(&o.query);
+	return cli_close(&o.cli, status);
+}
