@@ -1,0 +1,13 @@
+# Each campaign with what it has brought in.
+
+def about: {partition_by: ["campaign_id"]};
+
+def initial: {name: null, status: null, started: 0, donations: 0, total: 0};
+
+def evolve($e):
+    apply($e; "campaigns.campaign_created";
+        .name = $e.payload.name | .status = "open")
+  | apply($e; "campaigns.campaign_closed"; .status = "closed")
+  | apply($e; "donations.donation_started"; .started += 1)
+  | apply($e; "donations.payment_confirmed";
+        .donations += 1 | .total += $e.payload.amount);
