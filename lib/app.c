@@ -83,15 +83,12 @@ static int check_role(enum app_role role, const struct handler *h,
 		return es_fail(err, ES_FAILED, "%s: SQL is for projectors, "
 		    "not for a %s", h->path, roles[role].role);
 	}
-	if (h->kind == HANDLER_EXEC && role == APP_PROJECTOR)
-		return es_fail(err, ES_FAILED, "%s: a projector is a .jq or "
-		    ".sql file", h->path);
+	if (h->kind == HANDLER_EXEC && !(h->ops & needs))
+		return es_fail(err, ES_FAILED, "%s: a %s is a .jq file",
+		    h->path, roles[role].role);
 	if (!(h->ops & needs))
-		return es_fail(err, ES_FAILED, h->kind == HANDLER_EXEC ?
-		    "%s: a %s needs a line \"# es: %s TYPE...\"" :
-		    "%s: a %s must define %s", h->path, roles[role].role,
-		    h->kind == HANDLER_EXEC && role == APP_REACTOR ? "on" :
-		    op_name(needs));
+		return es_fail(err, ES_FAILED, "%s: a %s must define %s",
+		    h->path, roles[role].role, op_name(needs));
 	if (refused)
 		return es_fail(err, ES_FAILED, "%s: a %s does not run %s",
 		    h->path, roles[role].role, op_name(refused));
@@ -140,28 +137,15 @@ static char *join(const char *folder, const char *name, struct es_err *err)
 	return out;
 }
 
-/*
- * An executable runs in the app's directory, so it must be found from there:
- * its own path becomes absolute.
- */
+/* An executable runs in the app's directory. */
 static int place_executable(struct handler *h, const char *folder,
     struct es_err *err)
 {
-	char *file, *dir;
-
-	if (h->kind != HANDLER_EXEC || h->directory)
+	if (h->kind != HANDLER_EXEC)
 		return 0;
-	file = realpath(h->path, NULL);
-	dir = file ? realpath(folder, NULL) : NULL;
-	if (!dir) {
-		es_fail_errno(err, "%s", file ? folder : h->path);
-		free(file);
-		return -1;
-	}
-	free(h->argv[0]);
-	h->argv[0] = file;
-	h->directory = dir;
-	return 0;
+	free(h->directory);
+	h->directory = realpath(folder, NULL);
+	return h->directory ? 0 : es_fail_errno(err, "%s", folder);
 }
 
 static int load_handler(struct app *a, enum app_role role, const char *path,

@@ -61,4 +61,10 @@ void app_free(struct app *);
 int app_check_catalog(const struct app *, const struct store *,
     struct es_err *err);
 
+/*
+ * Write the starter app (share/es/new) into a directory that is made here or
+ * is empty.
+ */
+int app_new(const char *path, struct es_err *err);
+
 #endif
