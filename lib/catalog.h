@@ -45,7 +45,8 @@ struct span catalog_type(const struct catalog_entry *);
 
 /*
  * Check a message's payload against its entry and rewrite what must be:
- * coercion (only when draft->coerce: "10" for an integer attribute becomes 10,
+ * coercion (only when draft->coerce, and not for the attributes that
+ * draft->exact names: "10" for an integer attribute becomes 10,
  * "on" for a boolean true, an empty string for an optional one is left out)
  * and defaults, which are added at the end.  When nothing changes, *out stays
  * empty and the text that came in counts; what needs no change keeps its bytes.

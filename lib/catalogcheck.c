@@ -20,7 +20,7 @@ struct rewrite {
 struct check {
 	const struct catalog_entry *entry;
 	const struct json_doc *doc;
-	bool coerce;
+	const struct draft *draft;
 	struct buf text;	/* decoded strings; has room for all */
 	struct buf expected;
 	bool *seen;		/* of the declared attributes */
@@ -135,10 +135,20 @@ static bool check_value(struct check *c, struct span name,
 	return true;
 }
 
-static bool left_out(const struct check *c, const struct catalog_attribute *a,
-    const struct value *v)
+/* Whether an attribute came as text that stands for something else. */
+static bool form_text(const struct check *c, struct span name)
 {
-	return c->coerce && v->type == JSON_STRING && v->string.n == 0 &&
+	size_t i;
+
+	for (i = 0; i < c->draft->n_exact; i++)
+		if (span_eq(c->draft->exact[i], name))
+			return false;
+	return c->draft->coerce;
+}
+
+static bool left_out(const struct catalog_attribute *a, const struct value *v)
+{
+	return v->type == JSON_STRING && v->string.n == 0 &&
 	    (a->rule.optional || a->rule.initial);
 }
 
@@ -147,6 +157,7 @@ static bool check_member(struct check *c, uint32_t key)
 	const struct json_node *k = &c->doc->nodes[key], *n = k + 1;
 	struct span name = json_string(c->doc, key, &c->text);
 	const struct catalog_attribute *a = catalog_attribute(c->entry, name);
+	bool coerce = a && form_text(c, name);
 	const char *came;
 	struct value v;
 
@@ -155,7 +166,7 @@ static bool check_member(struct check *c, uint32_t key)
 		return fault(c, name, "no such attribute", "");
 	}
 	value_look(c->doc, key + 1, &c->text, &v);
-	if (a && left_out(c, a, &v)) {
+	if (coerce && left_out(a, &v)) {
 		drop_member(&c->rw);
 		return true;
 	}
@@ -163,7 +174,7 @@ static bool check_member(struct check *c, uint32_t key)
 		c->seen[a - c->entry->attributes] = true;
 	keep_member(&c->rw, k->start, n->start + n->len);
 	came = v.text.p;
-	if (a && c->coerce)
+	if (coerce)
 		value_coerce(&a->rule, &v);
 	if (v.text.p != came)
 		replace_value(&c->rw, n->start, n->start + n->len, v.text);
@@ -223,7 +234,7 @@ int catalog_check_all(const struct catalog_entry *e, const struct draft *m,
     struct es_err *err)
 {
 	struct span payload = m->payload.p ? m->payload : SPAN_LIT("{}");
-	struct check c = {.entry = e, .doc = &s->doc, .coerce = m->coerce,
+	struct check c = {.entry = e, .doc = &s->doc, .draft = m,
 	    .rw = {.out = out, .text = payload.p}, .fault = tell, .ctx = ctx,
 	    .err = err};
 	int r = -1;

@@ -29,6 +29,8 @@ struct draft {
 	struct span causation_id, correlation_id;
 	struct span created_at;		/* RFC 3339 text */
 	bool coerce;			/* strings are form text: see catalog */
+	const struct span *exact;	/* names of attributes that are not */
+	size_t n_exact;
 };
 
 struct message {

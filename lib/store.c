@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "schema.h"
 #include "storeimpl.h"
@@ -166,6 +167,8 @@ static int prepare(struct store *s, struct es_err *err)
 		    "(select value from meta where name = 'catalog'), "
 		    "(select stored_at from message order by position desc "
 		    "limit 1)", false},
+		{&s->epoch_now, "select id from epoch "
+		    "order by number desc limit 1", false},
 		{&s->by_position, "select " ROW_COLUMNS " from message "
 		    "where position = ?", false},
 		{&s->by_id, "select position from ids where id = ?", false},
@@ -197,6 +200,17 @@ static int empty_catalog(struct store *s, struct es_err *err)
 	return catalog_parse("catalog", "{}", 2, &s->catalog, err);
 }
 
+static int read_inode(struct store *s, struct es_err *err)
+{
+	struct stat st;
+
+	if (stat(s->db->path, &st) < 0)
+		return es_fail_errno(err, "%s", s->db->path);
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+	return 0;
+}
+
 static int open_rest(struct store *s, struct es_err *err)
 {
 	int known = recognise(s->db, err);
@@ -207,7 +221,8 @@ static int open_rest(struct store *s, struct es_err *err)
 		return es_fail(err, ES_FAILED,
 		    "%s: an empty file, no store: make one with es-init",
 		    s->db->path);
-	return read_identity(s, err) < 0 || prepare(s, err) < 0 ||
+	return read_inode(s, err) < 0 || read_identity(s, err) < 0 ||
+	    prepare(s, err) < 0 ||
 	    names_open(s->db, &s->names, err) < 0 ||
 	    index_open(s->db->h, s->secret, &s->index, err) < 0 ||
 	    empty_catalog(s, err) < 0 || store_refresh(s, err) < 0 ? -1 : 0;
@@ -237,7 +252,7 @@ int store_open(const char *path, bool write, struct store **out,
 void store_close(struct store *s)
 {
 	sqlite3_stmt **all[] = {
-		&s->state, &s->by_position, &s->by_id, &s->digests,
+		&s->state, &s->epoch_now, &s->by_position, &s->by_id, &s->digests,
 		&s->get_outcome, &s->insert, &s->insert_id, &s->set_catalog,
 		&s->handler_find, &s->handler_add, &s->provenance_add,
 		&s->outcome_add, &s->made_by,
@@ -282,6 +297,26 @@ const char *store_epoch(const struct store *s)
 struct db *store_db(struct store *s)
 {
 	return s->db;
+}
+
+int store_check_same(struct store *s, struct es_err *err)
+{
+	struct stat st;
+	bool same;
+	int r;
+
+	if (stat(s->db->path, &st) < 0)
+		return es_fail_errno(err, "%s: the store is gone", s->db->path);
+	if (st.st_dev != s->device || st.st_ino != s->inode)
+		return es_fail(err, ES_FAILED, "%s: is another file than the "
+		    "one that was opened", s->db->path);
+	r = db_row(s->db, s->epoch_now, err);
+	if (r < 0)
+		return -1;
+	same = r > 0 && span_is(db_text(s->epoch_now, 0), s->epoch);
+	sqlite3_reset(s->epoch_now);
+	return same ? 0 : es_fail(err, ES_FAILED, "%s: a new epoch has begun",
+	    s->db->path);
 }
 
 /* ---- the state of the log ---- */

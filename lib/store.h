@@ -42,6 +42,13 @@ const char *store_id(const struct store *);	/* UUID */
 const char *store_epoch(const struct store *);	/* UUID */
 struct db *store_db(struct store *);
 
+/*
+ * Whether the file that was opened is still the one of that name, in the epoch
+ * of its opening; an error that says so when it is another or gone.  For those
+ * who stay: without a name a file still takes what nobody will find.
+ */
+int store_check_same(struct store *, struct es_err *err);
+
 /* The position of the newest message, 0 when there is none. */
 int store_head(struct store *, int64_t *head, struct es_err *err);
 

@@ -5,6 +5,8 @@
 #ifndef ES_STOREIMPL_H
 #define ES_STOREIMPL_H
 
+#include <sys/types.h>
+
 #include "index.h"
 #include "row.h"
 #include "store.h"
@@ -13,6 +15,8 @@ struct store {
 	struct db *db;
 	char id[UUID_TEXT], epoch[UUID_TEXT];
 	unsigned char secret[16];
+	dev_t device;		/* of the file, to know it again */
+	ino_t inode;
 	struct names *names;
 	struct index *index;
 	struct catalog *catalog, *old_catalog;
@@ -23,7 +27,7 @@ struct store {
 	int64_t before, now;
 	bool broken;		/* a write failed: only a rollback is left */
 	/* statements */
-	sqlite3_stmt *state, *by_position, *by_id, *digests, *get_outcome;
+	sqlite3_stmt *state, *epoch_now, *by_position, *by_id, *digests, *get_outcome;
 	sqlite3_stmt *insert, *insert_id, *set_catalog;
 	sqlite3_stmt *handler_find, *handler_add, *provenance_add,
 	    *outcome_add, *made_by;

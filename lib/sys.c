@@ -113,7 +113,7 @@ int sys_locked(int fd, int64_t start, int64_t n, bool *held,
 	return 0;
 }
 
-static int read_all(int fd, const char *path, size_t max, struct buf *out,
+int sys_read_fd(int fd, const char *name, size_t max, struct buf *out,
     struct es_err *err)
 {
 	for (;;) {
@@ -126,13 +126,13 @@ static int read_all(int fd, const char *path, size_t max, struct buf *out,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return es_fail_errno(err, "%s", path);
+			return es_fail_errno(err, "%s", name);
 		if (n == 0)
 			break;
 		buf_truncate(out, out->n + (size_t)n);
 		if (out->n > max)
 			return es_fail(err, ES_FAILED,
-			    "%s: larger than %zu bytes", path, max);
+			    "%s: larger than %zu bytes", name, max);
 	}
 	buf_add(out, "", 0);
 	return buf_check(out, err);
@@ -145,7 +145,7 @@ int sys_read_file(const char *path, size_t max, struct buf *out,
 
 	if (fd < 0)
 		return es_fail_errno(err, "%s", path);
-	r = read_all(fd, path, max, out, err);
+	r = sys_read_fd(fd, path, max, out, err);
 	close(fd);
 	return r;
 }

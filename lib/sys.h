@@ -24,6 +24,9 @@ int sys_locked(int fd, int64_t start, int64_t n, bool *held, struct es_err *);
 /* Read a whole file, at most max bytes. */
 int sys_read_file(const char *path, size_t max, struct buf *out,
     struct es_err *);
+/* The same of a descriptor, to its end; name is for errors. */
+int sys_read_fd(int fd, const char *name, size_t max, struct buf *out,
+    struct es_err *);
 /* Write a whole file by rename from a temporary file beside it, 0666 & umask;
  * synced when sync is set. */
 int sys_write_file(const char *path, struct span content, bool sync,

@@ -1,0 +1,48 @@
+/*
+ * condition: what must still hold when a program appends; DESIGN "A guard".
+ *
+ *   condition_read | condition_query
+ *   store_begin -> condition_check -> store_append* -> store_commit
+ *               -> condition_move
+ *
+ * A zeroed struct condition is valid and always holds.
+ */
+#ifndef ES_CONDITION_H
+#define ES_CONDITION_H
+
+#include "find.h"
+
+struct condition {
+	bool set;
+	struct guard guard;
+	int64_t broken_at;	/* the first message that breaks it; 0: none */
+};
+
+void condition_free(struct condition *);
+
+/*
+ * A guard that es-query wrote.  ES_FAILED when it is missing, empty or no
+ * guard, or when it was read in another store or epoch.
+ */
+int condition_read(struct condition *, const char *path,
+    const struct store *, struct es_err *);
+/* Nothing that matches the query after a position. */
+int condition_query(struct condition *, const struct query *, int64_t after,
+    struct es_err *);
+
+/*
+ * Within a transaction, before it appends: look, and remember in broken_at.
+ * Whoever appends something new then calls condition_failed(), which is
+ * ES_CONFLICT; what is stored already may be looked up all the same.
+ */
+int condition_check(struct condition *, struct store *, struct es_err *);
+int condition_failed(const struct condition *, const struct store *,
+    struct es_err *);
+
+/*
+ * After the commit of a transaction in which it held: past the messages that
+ * this transaction has appended, so that the next one is not stopped by them.
+ */
+void condition_move(struct condition *, const struct store *, size_t appended);
+
+#endif
