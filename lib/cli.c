@@ -49,13 +49,8 @@ static int unknown(const struct cli *c, struct es_err *err)
 static void set_flag(struct cli *c, const char *dashes, const char *p,
     size_t n)
 {
-	size_t d = strlen(dashes);
-
-	if (n > sizeof c->flag - 1 - d)
-		n = sizeof c->flag - 1 - d;
-	memcpy(c->flag, dashes, d);
-	memcpy(c->flag + d, p, n);
-	c->flag[d + n] = '\0';
+	snprintf(c->flag, sizeof c->flag, "%s%.*s", dashes,
+	    (int)(n < sizeof c->flag ? n : sizeof c->flag), p);
 }
 
 /* The argument that an option needs: `joined`, or the next word. */

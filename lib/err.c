@@ -6,6 +6,11 @@
 #include "err.h"
 #include "utf8.h"
 
+#undef es_fail
+#undef es_fail_errno
+#undef es_fail_nomem
+#undef es_err_at
+
 static const char nomem[] = "out of memory";
 
 static void mark_cut(char *text, size_t size)

@@ -46,6 +46,14 @@ int es_fail_nomem(struct es_err *err);
 /* Put "PLACE: " in front of the text; return -1. */
 int es_err_at(struct es_err *err, const char *fmt, ...) ES_PRINTF(2, 3);
 
+#ifdef __clang_analyzer__
+/* It looks at one file at a time: tell it what they return. */
+#define es_fail(...) (es_fail(__VA_ARGS__), -1)
+#define es_fail_errno(...) (es_fail_errno(__VA_ARGS__), -1)
+#define es_fail_nomem(...) (es_fail_nomem(__VA_ARGS__), -1)
+#define es_err_at(...) (es_err_at(__VA_ARGS__), -1)
+#endif
+
 /* Forget an error, so that the struct can be used again. */
 void es_err_clear(struct es_err *err);
 
