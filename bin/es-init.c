@@ -1,6 +1,7 @@
 /*
  * es-init: make or upgrade a store, and load its catalog; es-init(1).
  */
+#include "app.h"
 #include "cli.h"
 #include "store.h"
 #include "sys.h"
@@ -11,10 +12,11 @@ static const char *const synopsis[] = {
 	"[-v] [-s FILE]",
 	"[-v] [-s FILE] -m CATALOG",
 	"[-v] [-s FILE] APP",
+	"--new DIR",
 	NULL
 };
 
-static const int flags[] = {CLI_CATALOG, 0};
+static const int flags[] = {CLI_CATALOG, CLI_NEW, 0};
 
 static const struct cli_program program = {
 	.name = "es-init",
@@ -24,7 +26,9 @@ static const struct cli_program program = {
 	.examples =
 	    "  es-init                    es.db in this directory\n"
 	    "  es-init -m messages.json   ... with this catalog\n"
-	    "  es-init loans              ... with that of the app in loans/\n",
+	    "  es-init loans              ... with that of the app in loans/\n"
+	    "  es-init --new donations && cd donations && es-init .\n"
+	    "                             a starter app, and a store for it\n",
 	.see_also = "es-append(1), es-query(1), es-store(5), es(7)",
 	.flags = flags,
 };
@@ -33,6 +37,7 @@ struct options {
 	struct cli cli;
 	const char *app;
 	const char *catalog;
+	const char *new;	/* where the starter app goes */
 };
 
 static int parse_options(struct options *o, int argc, char **argv,
@@ -48,6 +53,8 @@ static int parse_options(struct options *o, int argc, char **argv,
 			return -1;
 		if (id == CLI_CATALOG)
 			o->catalog = o->cli.arg;
+		else if (id == CLI_NEW)
+			o->new = o->cli.arg;
 		else if (o->app)
 			return es_fail(err, ES_USAGE, "%.200s: more than one "
 			    "APP", o->cli.arg);
@@ -57,6 +64,9 @@ static int parse_options(struct options *o, int argc, char **argv,
 	if (o->app && o->catalog)
 		return es_fail(err, ES_USAGE, "-m: the catalog of an APP is "
 		    "its messages.json");
+	if (o->new && (o->app || o->catalog))
+		return es_fail(err, ES_USAGE, "--new stands alone: make a "
+		    "store for the new app with es-init APP");
 	return 0;
 }
 
@@ -103,6 +113,8 @@ static int run(const struct options *o, struct es_err *err)
 	bool created = false, changed = false;
 	int r;
 
+	if (o->new)
+		return app_new(o->new, err);
 	if (read_catalog(o, &catalog, err) < 0)
 		return -1;
 	r = store_create(path, &created, err);
