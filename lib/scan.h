@@ -1,10 +1,15 @@
 /*
  * scan: what a jq handler decides, folds and reacts to, read from its source.
  *
- * A tokenizer and a small reader of `def`s and of the calls on() and apply();
- * it runs no jq.  What cannot be read for sure is refused with FILE:LINE, as
- * DESIGN "What it handles" lists, because the answer also defines what is read
- * and guarded.
+ * A tokenizer (jqlex.h), a reader of `def`s and calls that knows jq's scopes
+ * (scandefs.c), and what can be said about a handler from these; it runs no
+ * jq.  What cannot be read for sure is refused with PLACE:LINE, as DESIGN "What
+ * it handles" lists, because the answer also defines what is read and guarded.
+ *
+ * A type counts for decide, evolve or react when an on() or apply() with it
+ * stands in that definition or in one that it calls, through any number of
+ * helpers; what stands in the argument of a call counts for the caller.
+ * apply() counts for evolve only.
  */
 #ifndef ES_SCAN_H
 #define ES_SCAN_H
@@ -26,7 +31,8 @@ struct scan {
 	struct scan_types decides;	/* on() reached from decide */
 	struct scan_types evolves;	/* on()/apply() reached from evolve */
 	struct scan_types reacts;	/* on() reached from react */
-	/* names of all top-level definitions, "name/arity" */
+	/* names of all top-level definitions, "name/arity", each once; NULL
+	 * after the last */
 	char **defs;
 	size_t n_defs;
 };
@@ -35,5 +41,9 @@ struct scan {
 int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
     struct es_err *);
 void scan_free(struct scan *);
+
+/* Add a type (a trailing dot makes it a prefix) in its place; checks its form
+ * and says what is wrong with it. */
+int scan_types_add(struct scan_types *, struct span type, struct es_err *);
 
 #endif

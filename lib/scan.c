@@ -1,0 +1,376 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "message.h"
+#include "scanint.h"
+
+/* ---- lists of types ---- */
+
+int scan_types_add(struct scan_types *t, struct span type, struct es_err *err)
+{
+	struct span form = type;
+	char **v, *copy;
+	size_t i = 0;
+
+	if (form.n > 0 && form.p[form.n - 1] == '.')
+		form.n--;
+	if (type.n > 1 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
+		return es_fail(err, ES_FAILED, "%.*s: a prefix ends in a dot "
+		    "here: %.*s", (int)type.n, type.p, (int)type.n - 1, type.p);
+	if (message_check_type(form, err) < 0)
+		return -1;
+	while (i < t->n && span_cmp(span_str(t->v[i]), type) < 0)
+		i++;
+	if (i < t->n && span_is(type, t->v[i]))
+		return 0;
+	v = realloc(t->v, (t->n + 2) * sizeof *v);
+	if (!v)
+		return es_fail_nomem(err);
+	t->v = v;
+	copy = strndup(type.p, type.n);
+	if (!copy)
+		return es_fail_nomem(err);
+	memmove(v + i + 1, v + i, (t->n - i) * sizeof *v);
+	v[i] = copy;
+	v[++t->n] = NULL;
+	return 0;
+}
+
+/* A string token as a type. */
+static int add_literal(struct scan_source *s, uint32_t token,
+    struct scan_types *to, struct es_err *err)
+{
+	struct span text = jqlex_text(&s->lex, token);
+	struct json_doc doc = {0};
+	struct buf decoded = {0};
+	struct es_err why;
+	int r = json_parse(&doc, text.p, text.n, &why);
+
+	if (r == 0) {
+		json_decode(&doc, 0, &decoded);
+		r = scan_types_add(to, buf_span(&decoded), &why);
+	}
+	if (r < 0)
+		scan_refuse(s, s->lex.v[token].line, err, "%s", why.text);
+	json_free(&doc);
+	buf_free(&decoded);
+	return r;
+}
+
+/*
+ * The types between two arguments' ends: a literal or a comma list of them, in
+ * parentheses or not.  They are added to `to`, or only checked when it is NULL.
+ */
+static int read_types(struct scan_source *s, uint32_t from, uint32_t end,
+    struct scan_types *to, struct es_err *err)
+{
+	uint32_t at;
+
+	while (end > from && s->lex.v[from].op == '(' &&
+	    s->lex.v[from].match == end - 1) {
+		from++;
+		end--;
+	}
+	for (at = from; at < end; at += 2) {
+		if (s->lex.v[at].type != LEX_STRING)
+			break;
+		if (add_literal(s, at, to, err) < 0)
+			return -1;
+		if (at + 1 == end)
+			return 0;
+		if (s->lex.v[at + 1].op != ',')
+			break;
+	}
+	return scan_refuse(s, s->lex.v[at < end ? at : from].line, err,
+	    "the types of on() and apply() are read from the source: write "
+	    "them as literal strings, separated by commas");
+}
+
+static struct span call_name(const struct scan_source *s,
+    const struct scan_call *c)
+{
+	return jqlex_text(&s->lex, c->token);
+}
+
+/* Whether it is es's on() or apply(). */
+static bool is_switch(const struct scan_source *s, const struct scan_call *c)
+{
+	return c->target == SCAN_NONE && (span_is(call_name(s, c), "on") ||
+	    span_is(call_name(s, c), "apply"));
+}
+
+static int switch_types(struct scan_source *s, const struct scan_call *c,
+    struct scan_types *to, struct es_err *err)
+{
+	uint32_t open = c->token + 1, first, second;
+
+	if (c->arity != 3)
+		return scan_refuse(s, s->lex.v[c->token].line, err, "%.*s takes "
+		    "three arguments, with semicolons between them: "
+		    "%.*s($m; \"area.name\"; …)", (int)s->lex.v[c->token].len,
+		    call_name(s, c).p, (int)s->lex.v[c->token].len,
+		    call_name(s, c).p);
+	first = s->argument_end[open];
+	second = s->argument_end[first];
+	return read_types(s, first + 1, second, to, err);
+}
+
+/* ---- what a handler may not call ---- */
+
+struct refusal {
+	const char *name, *why;
+};
+
+static const struct refusal *find_refusal(const struct refusal *v, size_t n,
+    struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (span_is(name, v[i].name))
+			return &v[i];
+	return NULL;
+}
+
+#define NO_INPUT "a handler is given its messages one by one"
+#define NO_EXIT "a handler cannot end the program; use reject() or error()"
+#define NO_ENVIRONMENT "a handler has no environment"
+#define NO_FILES "a handler reads no files"
+
+static int check_call(const struct scan_source *s, const struct scan_call *c,
+    struct es_err *err)
+{
+	static const struct refusal refused[] = {
+		{"input", NO_INPUT}, {"inputs", NO_INPUT},
+		{"input_filename", NO_INPUT}, {"input_line_number", NO_INPUT},
+		{"now", "a handler has no clock; use a message's stored_at"},
+		{"env", NO_ENVIRONMENT}, {"halt", NO_EXIT},
+		{"halt_error", NO_EXIT}, {"modulemeta", NO_FILES},
+		{"get_search_list", NO_FILES},
+		{"at", "this version has no schedules"},
+		{"broadcast", "this version has no live pages"},
+	};
+	const struct refusal *r = c->target != SCAN_NONE ? NULL :
+	    find_refusal(refused, sizeof refused / sizeof *refused,
+	    call_name(s, c));
+
+	if (!r && c->target == SCAN_NONE && call_name(s, c).n > 4 &&
+	    memcmp(call_name(s, c).p, "_es_", 4) == 0)
+		return scan_refuse(s, s->lex.v[c->token].line, err,
+		    "names that begin with _es_ are es's own");
+	if (!r)
+		return 0;
+	return scan_refuse(s, s->lex.v[c->token].line, err, "%s: %s", r->name,
+	    r->why);
+}
+
+static int check_bindings(const struct scan_source *s, struct es_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < s->lex.n; i++)
+		if (jqlex_is(&s->lex, i, LEX_BINDING, "ENV") ||
+		    jqlex_is(&s->lex, i, LEX_BINDING, "__prog_args"))
+			return scan_refuse(s, s->lex.v[i].line, err, "$%.*s: "
+			    NO_ENVIRONMENT, (int)s->lex.v[i].len,
+			    jqlex_text(&s->lex, i).p);
+	return 0;
+}
+
+static int check_calls(struct scan_source *s, struct es_err *err)
+{
+	struct scan_types ignored = {0};
+	int r = check_bindings(s, err);
+	size_t i;
+
+	for (i = 0; r == 0 && i < s->n_calls; i++) {
+		r = check_call(s, &s->calls[i], err);
+		if (r == 0 && is_switch(s, &s->calls[i]))
+			r = switch_types(s, &s->calls[i], &ignored, err);
+	}
+	while (ignored.n > 0)
+		free(ignored.v[--ignored.n]);
+	free(ignored.v);
+	return r;
+}
+
+/* ---- reserved definitions ---- */
+
+static const struct reserved {
+	const char *name;
+	enum scan_op op;
+	uint32_t arity;
+	const char *form;
+} reserved[] = {
+	{"about", SCAN_ABOUT, 0, "def about: {…};"},
+	{"initial", SCAN_INITIAL, 0, "def initial: …;"},
+	{"evolve", SCAN_EVOLVE, 1, "def evolve($e): …;"},
+	{"decide", SCAN_DECIDE, 1, "def decide($c): …;"},
+	{"react", SCAN_REACT, 1, "def react($e): …;"},
+};
+
+#define N_RESERVED (sizeof reserved / sizeof *reserved)
+
+static int check_reserved(const struct scan_source *s,
+    const struct scan_def *d, struct scan *out, struct es_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < N_RESERVED; i++) {
+		const struct reserved *w = &reserved[i];
+
+		if (d->parent != SCAN_NONE || !span_is(d->name, w->name))
+			continue;
+		if (d->arity != w->arity || d->binds != (w->arity == 1))
+			return scan_refuse(s, d->line, err, "%s is defined "
+			    "with these parameters: %s", w->name, w->form);
+		if (out->ops & w->op)
+			return scan_refuse(s, d->line, err,
+			    "%s is defined twice", w->name);
+		out->ops |= w->op;
+	}
+	return 0;
+}
+
+static int check_ops(const struct scan_source *s, struct scan *out,
+    struct es_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_defs; i++)
+		if (check_reserved(s, &s->defs[i], out, err) < 0)
+			return -1;
+	if (!(out->ops & (SCAN_EVOLVE | SCAN_DECIDE | SCAN_REACT)))
+		return scan_refuse(s, 1, err, "neither def decide($c), def "
+		    "evolve($e) nor def react($e) is here");
+	return 0;
+}
+
+/* ---- what each of them reaches ---- */
+
+static void reach(struct scan_source *s)
+{
+	bool more = true;
+	size_t i;
+
+	while (more) {
+		more = false;
+		for (i = 0; i < s->n_calls; i++) {
+			const struct scan_call *c = &s->calls[i];
+
+			if (c->target == SCAN_NONE ||
+			    !s->defs[c->owner].reached ||
+			    s->defs[c->target].reached)
+				continue;
+			s->defs[c->target].reached = more = true;
+		}
+	}
+}
+
+static struct scan_def *find_reserved(struct scan_source *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_defs; i++)
+		if (s->defs[i].parent == SCAN_NONE &&
+		    span_is(s->defs[i].name, name))
+			return &s->defs[i];
+	return NULL;
+}
+
+static int collect(struct scan_source *s, const char *from,
+    struct scan_types *to, struct es_err *err)
+{
+	struct scan_def *d = find_reserved(s, from);
+	bool evolves = strcmp(from, "evolve") == 0;
+	size_t i;
+
+	if (!d)
+		return 0;
+	for (i = 0; i < s->n_defs; i++)
+		s->defs[i].reached = false;
+	d->reached = true;
+	reach(s);
+	for (i = 0; i < s->n_calls; i++) {
+		const struct scan_call *c = &s->calls[i];
+
+		if (!s->defs[c->owner].reached || !is_switch(s, c) ||
+		    (!evolves && span_is(call_name(s, c), "apply")))
+			continue;
+		if (switch_types(s, c, to, err) < 0)
+			return -1;
+	}
+	if (to->n > 0)
+		return 0;
+	return scan_refuse(s, d->line, err, "%s names no type, so it would "
+	    "never be called: %s", from, evolves ?
+	    "write apply($e; \"area.name\"; …)" :
+	    "write on($m; \"area.name\"; …)");
+}
+
+static int list_defs(const struct scan_source *s, struct scan *out,
+    struct es_err *err)
+{
+	size_t i, j;
+
+	out->defs = calloc(s->n_defs + 1, sizeof *out->defs);
+	if (!out->defs)
+		return es_fail_nomem(err);
+	for (i = 0; i < s->n_defs; i++) {
+		const struct scan_def *d = &s->defs[i];
+		struct buf text = {0};
+
+		if (d->parent != SCAN_NONE)
+			continue;
+		buf_addf(&text, "%.*s/%u", (int)d->name.n, d->name.p,
+		    (unsigned)d->arity);
+		for (j = 0; j < out->n_defs; j++)
+			if (span_is(buf_span(&text), out->defs[j]))
+				break;
+		if (j < out->n_defs) {
+			buf_free(&text);
+			continue;
+		}
+		out->defs[out->n_defs] = buf_detach(&text);
+		if (!out->defs[out->n_defs++])
+			return es_fail_nomem(err);
+	}
+	return 0;
+}
+
+int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
+    struct es_err *err)
+{
+	struct scan_source s = {.place = place};
+	int r = -1;
+
+	*out = (struct scan){0};
+	if (jqlex(place, p, n, &s.lex, err) == 0 && scan_read(&s, err) == 0 &&
+	    check_calls(&s, err) == 0 && check_ops(&s, out, err) == 0 &&
+	    collect(&s, "decide", &out->decides, err) == 0 &&
+	    collect(&s, "evolve", &out->evolves, err) == 0 &&
+	    collect(&s, "react", &out->reacts, err) == 0)
+		r = list_defs(&s, out, err);
+	scan_source_free(&s);
+	if (r < 0)
+		scan_free(out);
+	return r;
+}
+
+static void free_list(char **v, size_t n)
+{
+	while (n > 0)
+		free(v[--n]);
+	free(v);
+}
+
+void scan_free(struct scan *s)
+{
+	free_list(s->decides.v, s->decides.n);
+	free_list(s->evolves.v, s->evolves.n);
+	free_list(s->reacts.v, s->reacts.n);
+	free_list(s->defs, s->n_defs);
+	*s = (struct scan){0};
+}

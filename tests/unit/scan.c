@@ -1,0 +1,265 @@
+#include "unit.h"
+#include "scan.h"
+#include "sys.h"
+
+static const char place[] = "tests/data/scan";
+
+/* The next line of *text, without its newline; *text moves behind it. */
+static struct span take_line(struct span *text)
+{
+	const char *end = memchr(text->p, '\n', text->n);
+	struct span line = {text->p, end ? (size_t)(end - text->p) : text->n};
+	size_t n = line.n + (end != NULL);
+
+	text->p += n;
+	text->n -= n;
+	return line;
+}
+
+static bool begins(struct span s, const char *with)
+{
+	return s.n >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0;
+}
+
+/* Take a case from *text: its title, its "= " lines, its program. */
+static bool take_case(struct span *text, struct span *title, struct buf *want,
+    struct span *program)
+{
+	const char *next;
+
+	if (!begins(*text, "%% "))
+		return false;
+	*title = take_line(text);
+	buf_truncate(want, 0);
+	while (begins(*text, "= ")) {
+		buf_add_span(want, take_line(text));
+		buf_addc(want, '\n');
+	}
+	*program = *text;
+	next = begins(*text, "%% ") ? text->p :
+	    text->n ? memmem(text->p, text->n, "\n%% ", 4) : NULL;
+	if (next && next != text->p)
+		next++;
+	if (next)
+		program->n = (size_t)(next - text->p);
+	text->p += program->n;
+	text->n -= program->n;
+	return true;
+}
+
+static void add_types(struct buf *out, const char *what,
+    const struct scan_types *t)
+{
+	size_t i;
+
+	if (t->n == 0)
+		return;
+	buf_addf(out, "= %s", what);
+	for (i = 0; i < t->n; i++)
+		buf_addf(out, " %s", t->v[i]);
+	buf_addc(out, '\n');
+}
+
+/* What the scanner says of a program, in the form of the corpus. */
+static void answer(struct span program, struct buf *out)
+{
+	struct es_err err = {0};
+	struct scan s;
+
+	buf_truncate(out, 0);
+	if (scan_jq("f", program.p, program.n, &s, &err) < 0) {
+		buf_addf(out, "= error %s", err.text + 2);
+		return;
+	}
+	add_types(out, "decides", &s.decides);
+	add_types(out, "evolves", &s.evolves);
+	add_types(out, "reacts", &s.reacts);
+	scan_free(&s);
+}
+
+static int run_corpus(const char *name, bool refused)
+{
+	struct buf file = {0}, want = {0}, got = {0};
+	struct span text, title, program;
+	struct es_err err;
+	char path[200];
+	int n = 0;
+
+	snprintf(path, sizeof path, "%s/%s", place, name);
+	need(sys_read_file(path, 1 << 20, &file, &err) == 0);
+	text = buf_span(&file);
+	for (; take_case(&text, &title, &want, &program); n++) {
+		answer(program, &got);
+		if (refused)
+			buf_truncate(&want, want.n - 1);
+		if (refused ? begins(buf_span(&got), want.p) :
+		    span_eq(buf_span(&got), buf_span(&want)))
+			continue;
+		unit_failed++;
+		printf("%s: %.*s:\n%s\nnot\n%s\n", path, (int)title.n,
+		    title.p, got.p ? got.p : "", want.p);
+	}
+	check_int(text.n, 0);
+	buf_free(&file);
+	buf_free(&want);
+	buf_free(&got);
+	return n;
+}
+
+static int scan_text(const char *text, size_t n, struct scan *s,
+    struct es_err *err)
+{
+	/* A copy of just that size, so that a sanitizer sees every overrun. */
+	char *copy = malloc(n ? n : 1);
+	int r;
+
+	need(copy);
+	memcpy(copy, text, n);
+	r = scan_jq("h.jq", copy, n, s, err);
+	free(copy);
+	return r;
+}
+
+static void test_definitions(void)
+{
+	static const char text[] = "def about: {}; def h: 1; def h($x; f): 2;\n"
+	    "def h: def in: 3; in; def evolve($e): apply($e; \"a\"; .);";
+	struct es_err err = {0};
+	struct scan s;
+
+	need(scan_text(text, sizeof text - 1, &s, &err) == 0);
+	check_int(s.ops, SCAN_ABOUT | SCAN_EVOLVE);
+	check_int(s.n_defs, 4);
+	check_str(s.defs[0], "about/0");
+	check_str(s.defs[1], "h/0");
+	check_str(s.defs[2], "h/2");
+	check_str(s.defs[3], "evolve/1");
+	check(s.defs[4] == NULL);
+	scan_free(&s);
+	scan_free(&s);
+}
+
+static void test_bytes(void)
+{
+	static const struct { const char *text; size_t n; const char *want; }
+	cases[] = {
+		{"def f: 1;\n\0", 11, "h.jq:2: a NUL byte"},
+		{"\n\"\xff\"", 4, "h.jq:2: not UTF-8"},
+		{"\xef\xbb\xbf" "def f: 1;", 12,
+		    "h.jq:1: the file begins with a byte order mark"},
+		{"# a\rdef f: 1;", 13, "h.jq:1: a carriage return in a comment:"
+		    " end lines by a newline"},
+		{"\"a\\", 3, "h.jq:1: a string without its end"},
+		{"\"a\\\"", 4, "h.jq:1: a string without its end"},
+		{"\xc3\xa9", 2, "h.jq:1: jq has no \xc3\xa9 here"},
+		{"def f: \x01;", 9, "h.jq:1: jq has no \\x01 here"},
+		{"def", 3, "h.jq:1: a definition reads def NAME: …; or def "
+		    "NAME($PARAMETER; …): …;"},
+		{"def f", 5, "h.jq:1: a definition reads def NAME: …; or def "
+		    "NAME($PARAMETER; …): …;"},
+		{"def f(", 6, "h.jq:1: ( without its end"},
+		{"def f(a", 7, "h.jq:1: ( without its end"},
+		{"def f($)", 8, "h.jq:1: a definition reads def NAME: …; or "
+		    "def NAME($PARAMETER; …): …;"},
+		{"def f:", 6, "h.jq:1: the definition that begins here lacks "
+		    "the `;` at its end"},
+		{")", 1, "h.jq:1: ) without its beginning"},
+		{"import", 6, "h.jq:1: import: a handler is one file; put the "
+		    "definitions into it"},
+		{"", 0, "h.jq:1: neither def decide($c), def evolve($e) nor "
+		    "def react($e) is here"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct es_err err = {0};
+		struct scan s;
+
+		check_int(scan_text(cases[i].text, cases[i].n, &s, &err), -1);
+		check_str(err.text, cases[i].want);
+		check_int(err.code, ES_FAILED);
+	}
+}
+
+/* No prefix of a program, and no program with a byte taken out, does harm. */
+static void test_pieces(void)
+{
+	struct es_err err = {0};
+	struct buf file = {0}, piece = {0};
+	struct scan s;
+	size_t i;
+
+	need(sys_read_file("tests/data/scan/read.txt", 1 << 20, &file,
+	    &err) == 0);
+	for (i = 0; i < file.n; i += 3) {
+		size_t from = i > 600 ? i - 600 : 0;
+
+		if (scan_text(file.p + from, i - from, &s, &err) == 0)
+			scan_free(&s);
+		buf_truncate(&piece, 0);
+		buf_adds(&piece, "def decide($c): ");
+		buf_add(&piece, file.p + from, i - from);
+		buf_add(&piece, file.p + i + 1,
+		    file.n - i - 1 < 300 ? file.n - i - 1 : 300);
+		buf_adds(&piece, ";");
+		if (scan_text(piece.p, piece.n, &s, &err) == 0)
+			scan_free(&s);
+	}
+	buf_free(&file);
+	buf_free(&piece);
+}
+
+static void test_depth(void)
+{
+	struct es_err err = {0};
+	struct buf text = {0};
+	struct scan s;
+	int i;
+
+	for (i = 0; i < 100000; i++)
+		buf_adds(&text, "def f: (");
+	check_int(scan_text(text.p, text.n, &s, &err), -1);
+	buf_truncate(&text, 0);
+	buf_adds(&text, "def decide($c): ");
+	for (i = 0; i < 100000; i++)
+		buf_adds(&text, "[\"\\(");
+	for (i = 0; i < 100000; i++)
+		buf_adds(&text, ")\"]");
+	buf_adds(&text, "| on($c; \"a\"; .);");
+	check_int(scan_text(text.p, text.n, &s, &err), 0);
+	scan_free(&s);
+	buf_free(&text);
+}
+
+static void test_types(void)
+{
+	struct scan s = {0};
+	struct es_err err = {0};
+
+	check_int(scan_types_add(&s.decides, SPAN_LIT("b.c"), &err), 0);
+	check_int(scan_types_add(&s.decides, SPAN_LIT("a."), &err), 0);
+	check_int(scan_types_add(&s.decides, SPAN_LIT("b.c"), &err), 0);
+	check_int(scan_types_add(&s.decides, SPAN_LIT("a"), &err), 0);
+	check_int(s.decides.n, 3);
+	check_str(s.decides.v[0], "a");
+	check_str(s.decides.v[1], "a.");
+	check_str(s.decides.v[2], "b.c");
+	check_int(scan_types_add(&s.decides, SPAN_LIT("."), &err), -1);
+	check_int(scan_types_add(&s.decides, SPAN_LIT(""), &err), -1);
+	check_int(scan_types_add(&s.decides, SPAN_LIT("a.."), &err), -1);
+	check_int(scan_types_add(&s.decides, SPAN_LIT("a.*"), &err), -1);
+	check_str(err.text, "a.*: a prefix ends in a dot here: a.");
+	scan_free(&s);
+}
+
+int main(void)
+{
+	check(run_corpus("read.txt", false) > 30);
+	check(run_corpus("refused.txt", true) > 70);
+	test_definitions();
+	test_bytes();
+	test_pieces();
+	test_depth();
+	test_types();
+	return unit_end();
+}
