@@ -268,9 +268,7 @@ static int apply(struct runner *r, struct task *t, bool inside,
 	m.created_at = arena_copy(&keep, m.created_at);
 	if (keep.failed)
 		bad = es_fail_nomem(err);
-	decides = m.kind == KIND_COMMAND && query_type_in(
-	    t->lane->handler->scan.decides.v,
-	    t->lane->handler->scan.decides.n, m.type);
+	decides = delivery_decides(t->lane->handler, &m);
 	if (bad == 0 && inside)
 		bad = decide_now(r, t, &m, err);
 	if (bad == 0 && t->result == RESULT_REJECTED && !decides)
@@ -287,42 +285,93 @@ static int apply(struct runner *r, struct task *t, bool inside,
 	return bad;
 }
 
+/* 1 when the shard is not ours any more. */
+static int ack_shard(struct lane *l, int shard, struct es_err *err)
+{
+	int ok = group_ack(l->runner->groups, l->handler->name, shard,
+	    l->epoch[shard], lane_low(l, shard), err);
+
+	if (ok == 0)
+		lane_lose_shard(l, shard);
+	return ok < 0 ? -1 : ok == 0;
+}
+
+static bool all_handled(const struct lane *l)
+{
+	const struct task *t;
+
+	for (t = l->tasks; t; t = t->next)
+		if (!t->handled)
+			return false;
+	return true;
+}
+
 /*
- * Acknowledge: move the low-water marks of the shards that the batch touched,
- * and remember what is done above them.  1 when a shard is not ours any more.
+ * Shards without a message of late would stay behind, and be read again by the
+ * next process: so they move along when the lane has nothing left to do.
+ */
+static int ack_lane(struct lane *l, const bool *touched, struct es_err *err)
+{
+	bool all = all_handled(l);
+	int bad = 0;
+
+	for (int i = 0; i < GROUP_SHARDS && bad == 0; i++)
+		if (l->mine[i] && (all || touched[i]))
+			bad = ack_shard(l, i, err);
+	if (all && bad == 0)
+		l->reads = 0;
+	return bad;
+}
+
+/*
+ * Move the low-water marks of the shards that the batch touched, and remember
+ * what is done above them.  1 when a shard is not ours any more.
  */
 static int acknowledge(struct runner *r, struct task **batch, size_t n,
     struct es_err *err)
 {
 	size_t i, k;
+	int bad;
 
+	for (i = 0; i < r->n_lanes; i++) {
+		bool touched[GROUP_SHARDS] = {false}, any = false;
+
+		for (k = 0; k < n; k++)
+			if (batch[k]->lane == &r->lanes[i])
+				any = touched[batch[k]->part->shard] = true;
+		if (any && (bad = ack_lane(&r->lanes[i], touched, err)) != 0)
+			return bad;
+	}
 	for (i = 0; i < n; i++) {
 		struct task *t = batch[i];
-		struct lane *l = t->lane;
-		int shard = t->part->shard, ok;
-		int64_t low;
+		int shard = t->part->shard;
 
-		for (k = 0; k < i; k++)
-			if (batch[k]->lane == l &&
-			    batch[k]->part->shard == shard)
-				break;
-		low = lane_low(l, shard);
-		if (k == i) {
-			ok = group_ack(r->groups, l->handler->name, shard,
-			    l->epoch[shard], low, err);
-			if (ok < 0)
-				return -1;
-			if (ok == 0) {
-				lane_lose_shard(l, shard);
-				return 1;
-			}
-		}
-		if (t->handled && !t->retry && t->position > low &&
-		    group_done_add(r->groups, l->handler->name, shard,
+		if (t->handled && !t->retry &&
+		    t->position > lane_low(t->lane, shard) &&
+		    group_done_add(r->groups, t->lane->handler->name, shard,
 		    t->position, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+#define SWEEP_READS 256
+
+int runner_sweep(struct runner *r, struct lane *l, struct es_err *err)
+{
+	bool none[GROUP_SHARDS] = {false};
+	int bad;
+
+	if (l->view || l->stopped || l->reads < SWEEP_READS || l->tasks ||
+	    l->scanned < r->head)
+		return 0;
+	if (store_begin(r->store, err) < 0)
+		return -1;
+	bad = ack_lane(l, none, err);
+	if (bad == 0)
+		return store_commit(r->store, err);
+	store_rollback(r->store);
+	return bad < 0 ? -1 : 0;
 }
 
 /* ---- after the commit ---- */

@@ -40,6 +40,10 @@ static const char *const texts[GQ_COUNT] = {
 	    " where name = ?1 and parked and (?2 is null or partition = ?2)",
 	[GQ_SKIP] = "update failing set parked = 0, attempt = -1, retry_at = 0"
 	    " where name = ? and partition = ?",
+	/* The epoch fences whoever works by the old definition. */
+	[GQ_RESHARD] = "update shard set position = ?2, owner = null, "
+	    "epoch = epoch + 1 where name = ?1",
+	[GQ_CLEAR_DONE] = "delete from done where name = ?",
 	[GQ_REDEFINE] = "update consumer set definition = ? where name = ?",
 };
 

@@ -120,7 +120,10 @@ int group_retry(struct groups *, const char *name, const char *partition,
  */
 int group_skip(struct groups *, const char *name, const char *partition,
     struct es_err *err);
-/* Take another definition; from its position on.  es.group_redefined. */
+/*
+ * Take another definition, from where the group has come to; refused while a
+ * partition of it fails.  Appends es.group_redefined.
+ */
 int group_redefine(struct groups *, const char *name, struct span definition,
     struct es_err *err);
 

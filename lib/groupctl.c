@@ -173,8 +173,8 @@ int group_skip(struct groups *g, const char *name, const char *partition,
 	return r;
 }
 
-int group_redefine(struct groups *g, const char *name, struct span definition,
-    struct es_err *err)
+int group_set_definition(struct groups *g, const char *name,
+    struct span definition, struct es_err *err)
 {
 	sqlite3_stmt *st = group_statement(g, GQ_REDEFINE, err);
 	struct buf fields = {0};

@@ -8,7 +8,7 @@ enum group_query {
 	GQ_LOAD, GQ_NAMES, GQ_INSERT, GQ_INSERT_SHARD, GQ_SHARDS, GQ_CLAIM,
 	GQ_RELEASE, GQ_ACK, GQ_EPOCH, GQ_TRIM, GQ_DONE, GQ_IS_DONE, GQ_FAILING,
 	GQ_FAILING_PUT, GQ_FAILING_REMOVE, GQ_STATE, GQ_RETRY, GQ_SKIP,
-	GQ_REDEFINE, GQ_COUNT
+	GQ_REDEFINE, GQ_RESHARD, GQ_CLEAR_DONE, GQ_COUNT
 };
 
 struct groups {
@@ -19,5 +19,9 @@ struct groups {
 sqlite3_stmt *group_statement(struct groups *, enum group_query,
     struct es_err *err);
 int group_run(struct groups *, sqlite3_stmt *, struct es_err *err);
+
+/* The new text and its es.group_redefined. */
+int group_set_definition(struct groups *, const char *name,
+    struct span definition, struct es_err *err);
 
 #endif

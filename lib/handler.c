@@ -201,6 +201,23 @@ int handler_add_partition(struct handler *h, struct span name,
 	return 0;
 }
 
+int handler_partition_by(struct handler *h, const char *names,
+    struct es_err *err)
+{
+	while (names && *names) {
+		size_t n = strcspn(names, ",");
+
+		if (handler_add_partition(h, (struct span){names, n},
+		    err) < 0) {
+			if (err)
+				err->code = ES_USAGE;
+			return es_err_at(err, "--by");
+		}
+		names += n + (names[n] == ',');
+	}
+	return 0;
+}
+
 static int about_names(struct handler *h, const struct json_doc *d,
     uint32_t value, struct es_err *err)
 {

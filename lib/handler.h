@@ -46,6 +46,14 @@ int handler_load(const char *path, struct handler *out, struct es_err *);
 int handler_command(const char *name, char *const argv[],
     struct handler *out, struct es_err *);
 
+/* Add a name to partition_by; its form is checked. */
+int handler_add_partition(struct handler *, struct span name,
+    struct es_err *err);
+
+/* "a,b" (--by): the same for several; NULL: none.  Errors are ES_USAGE. */
+int handler_partition_by(struct handler *, const char *names,
+    struct es_err *err);
+
 /*
  * Apply `about` (JSON object text): name, partition_by, deadline, retries,
  * backoff.  A field that is not known (yet) is refused by name.

@@ -7,7 +7,4 @@
 /* Read them from h->text into types, partition_by, retries, … */
 int handler_head(struct handler *, struct es_err *err);
 
-int handler_add_partition(struct handler *, struct span name,
-    struct es_err *err);
-
 #endif

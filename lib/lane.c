@@ -354,67 +354,17 @@ fail:
 
 /* ---- reading the log ---- */
 
-/*
- * "No group is given an es. event that its own work caused": one that names
- * the group, or one that its handler appended.
- */
-static int caused_by_itself(struct lane *l, const struct message *m,
-    bool *itself, struct es_err *err)
-{
-	struct json_doc doc = {0};
-	uint32_t group;
-
-	*itself = false;
-	if (m->type.n < 3 || memcmp(m->type.p, "es.", 3) != 0)
-		return 0;
-	if (json_parse(&doc, m->payload.p, m->payload.n, NULL) == 0 &&
-	    (group = json_get(&doc, 0, "group")) != JSON_NONE)
-		*itself = json_is(&doc, group, l->handler->name);
-	json_free(&doc);
-	return *itself ? 0 : store_made_by(l->runner->store, m->position,
-	    l->handler->name, itself, err);
-}
-
-int lane_wants(struct lane *l, const struct message *m, bool *wants,
-    struct es_err *err)
-{
-	bool decides = m->kind == KIND_COMMAND &&
-	    (l->handler->ops & SCAN_DECIDE) &&
-	    query_type_in(l->handler->scan.decides.v,
-	    l->handler->scan.decides.n, m->type);
-	enum outcome outcome;
-	bool itself;
-
-	*wants = false;
-	if (m->erased_at || m->position <= (decides ? l->start :
-	    l->react_from))
-		return 0;
-	if (decides) {
-		if (store_outcome(l->runner->store, m->position, &outcome,
-		    NULL, NULL, err) < 0)
-			return -1;
-		*wants = outcome == OUTCOME_NONE;
-		return 0;
-	}
-	if (caused_by_itself(l, m, &itself, err) < 0)
-		return -1;
-	*wants = !itself;
-	return 0;
-}
-
 static int partition_text(struct lane *l, const struct message *m,
     struct buf *out, struct es_err *err)
 {
-	struct partition p = {0};
-	bool complete, many;
-	int r = partition_of(l->runner->store, l->handler, m, &p, &complete,
-	    &many, err);
+	return delivery_partition(l->runner->store, l->handler, m, out, err);
+}
 
-	buf_truncate(out, 0);
-	if (r == 0)
-		partition_print(&p, out);
-	partition_free(&p);
-	return r < 0 ? -1 : buf_check(out, err);
+static int wanted(struct lane *l, const struct message *m, bool *wants,
+    struct es_err *err)
+{
+	return delivery_wants(l->runner->store, l->handler, l->start,
+	    l->react_from, m, wants, err);
 }
 
 static int take_message(struct lane *l, const struct message *m,
@@ -432,7 +382,7 @@ static int take_message(struct lane *l, const struct message *m,
 	if (!l->mine[shard] || position <= l->seen[shard] ||
 	    position <= l->low[shard])
 		return 0;
-	if (lane_wants(l, m, &wants, err) < 0)
+	if (wanted(l, m, &wants, err) < 0)
 		return -1;
 	l->seen[shard] = position;
 	if (!wants)
@@ -477,6 +427,7 @@ int lane_read_ahead(struct lane *l, bool *progress, struct es_err *err)
 	if (r == 0 && n < LANE_PAGE)
 		l->scanned = find_head(f);
 	find_close(f);
+	l->reads += n;
 	*progress |= n > 0;
 	return r < 0 ? -1 : 0;
 }
@@ -508,7 +459,7 @@ int lane_next_of_part(struct lane *l, const struct part *part, int64_t after,
 		}
 		if (!span_is(buf_span(&text), part->text))
 			continue;
-		if (lane_wants(l, &m, &wants, err) < 0) {
+		if (wanted(l, &m, &wants, err) < 0) {
 			r = -1;
 			break;
 		}
@@ -619,7 +570,7 @@ static int pending_message(struct lane *l, const struct foreign *o,
 	if (group_is_done(r->groups, l->handler->name, shard, position, &done,
 	    err) < 0)
 		return -1;
-	return done ? 0 : lane_wants(l, m, pending, err);
+	return done ? 0 : wanted(l, m, pending, err);
 }
 
 static int look_through(struct lane *l, const struct foreign *o,

@@ -62,34 +62,20 @@ int runner_definition(const struct handler *h, const struct query *deliver,
 	return buf_check(out, err);
 }
 
-static int add_types(struct query *q, const struct scan_types *types,
-    enum message_kind kind, struct es_err *err)
-{
-	size_t i;
-
-	if (types->n == 0)
-		return 0;
-	if (query_add_item(q, err) < 0)
-		return -1;
-	q->items[q->n - 1].kind = kind;
-	for (i = 0; i < types->n; i++)
-		if (query_add_type(q, span_str(types->v[i]), err) < 0)
-			return -1;
-	return 0;
-}
-
-static int deliver_query(struct lane *l, const struct query *given,
+int runner_parse_from(const char *text, struct runner_options *o,
     struct es_err *err)
 {
-	const struct scan *s = &l->handler->scan;
-
-	if (given)
-		return query_copy(given, &l->deliver, err);
-	if (decides(l->handler) && add_types(&l->deliver, &s->decides,
-	    KIND_COMMAND, err) < 0)
-		return -1;
-	return l->handler->ops & SCAN_REACT ?
-	    add_types(&l->deliver, &s->reacts, KIND_NONE, err) : 0;
+	if (strcmp(text, "start") == 0)
+		o->from = FROM_START;
+	else if (strcmp(text, "now") == 0)
+		o->from = FROM_NOW;
+	else if (cli_int_parse(span_str(text), 0, INT64_MAX,
+	    &o->from_position) == 0)
+		o->from = FROM_POSITION;
+	else
+		return es_fail(err, ES_USAGE,
+		    "--from must be start, now or a position");
+	return 0;
 }
 
 /* Where a new group begins: deciders and projectors at the start. */
@@ -173,7 +159,7 @@ static int lane_open(struct lane *l, struct runner *r, size_t i,
 	l->handler = &l->app->handler;
 	if (start_jq(l, err) < 0)
 		return -1;
-	return deliver_query(l, given, err) < 0 || runner_definition(
+	return delivery_query(l->handler, given, &l->deliver, err) < 0 || runner_definition(
 	    l->handler, given, &r->options, &l->definition, err) < 0 ? -1 : 0;
 }
 
@@ -456,6 +442,7 @@ static int step_lane(struct lane *l, bool *progress, struct es_err *err)
 	return lane_retry_due(l, sys_now(), progress, err) < 0 ||
 	    lane_read_ahead(l, progress, err) < 0 ||
 	    lane_dispatch(l, progress, err) < 0 ||
+	    runner_sweep(r, l, err) < 0 ||
 	    project(l, progress, err) < 0 ? -1 : 0;
 }
 
@@ -620,33 +607,38 @@ int runner_run(struct runner *r, struct es_err *err)
 	}
 }
 
+static int lane_status(struct runner *r, const char *name, int *status,
+    struct es_err *err)
+{
+	struct group_row row;
+	struct group_failing *v;
+	size_t n, k;
+
+	if (group_load(r->groups, name, &row, err) <= 0)
+		return -1;
+	if (row.stopped && (row.code == ES_NOEXEC || row.code == ES_NOTFOUND))
+		*status = row.code;
+	else if (row.stopped && *status == ES_OK)
+		*status = ES_FAILED;
+	group_row_free(&row);
+	if (group_failing(r->groups, name, &v, &n, err) < 0)
+		return -1;
+	for (k = 0; k < n; k++)
+		if (v[k].parked && *status == ES_OK)
+			*status = ES_FAILED;
+	group_failing_free(v, n);
+	return 0;
+}
+
 int runner_status(struct runner *r, struct es_err *err)
 {
 	int status = ES_OK;
 	size_t i;
 
-	for (i = 0; i < r->n_lanes; i++) {
-		struct group_row row;
-		struct group_failing *v;
-		size_t n, k;
-
-		if (group_load(r->groups, r->lanes[i].handler->name, &row,
-		    err) <= 0)
-			return ES_FAILED;
-		if (row.stopped && (row.code == ES_NOEXEC ||
-		    row.code == ES_NOTFOUND))
-			status = row.code;
-		else if (row.stopped && status == ES_OK)
-			status = ES_FAILED;
-		group_row_free(&row);
-		if (group_failing(r->groups, r->lanes[i].handler->name, &v,
-		    &n, err) < 0)
-			return ES_FAILED;
-		for (k = 0; k < n; k++)
-			if (v[k].parked && status == ES_OK)
-				status = ES_FAILED;
-		group_failing_free(v, n);
-	}
+	for (i = 0; i < r->n_lanes; i++)
+		if (lane_status(r, r->lanes[i].handler->name, &status,
+		    err) < 0)
+			return -1;
 	return status;
 }
 

@@ -40,6 +40,10 @@ struct runner_options {
 	volatile sig_atomic_t *stop;
 };
 
+/* --from start, now or a position; ES_USAGE otherwise. */
+int runner_parse_from(const char *text, struct runner_options *,
+    struct es_err *err);
+
 struct runner;
 
 /* app and options are borrowed until runner_close(). */
@@ -51,7 +55,7 @@ int runner_run(struct runner *, struct es_err *err);
 
 /*
  * The exit status of what is left behind: 0, ES_FAILED when a partition is
- * parked or a group stopped, ES_NOEXEC or ES_NOTFOUND when that is why.
+ * parked or a group stopped, ES_NOEXEC or ES_NOTFOUND when that is why; -1.
  */
 int runner_status(struct runner *, struct es_err *err);
 void runner_close(struct runner *);

@@ -11,6 +11,7 @@
 #define ES_RUNNERIMPL_H
 
 #include "decide.h"
+#include "delivery.h"
 #include "group.h"
 #include "runner.h"
 #include "view.h"
@@ -96,6 +97,7 @@ struct lane {
 	bool mine[GROUP_SHARDS];
 	int64_t epoch[GROUP_SHARDS], low[GROUP_SHARDS], seen[GROUP_SHARDS];
 	int64_t scanned;	/* the log is read up to here */
+	int64_t reads;		/* messages read since all shards were acked */
 	int64_t claimed_head;	/* above it nothing can be done already */
 	bool foreign;		/* some shard is another process's */
 	/* tasks in ascending order (those of failing rows are not here) */
@@ -145,9 +147,6 @@ void lane_remove_task(struct lane *, struct task *);	/* not freed */
 void lane_drop_part_tasks(struct lane *, struct part *);
 void lane_drop_all(struct lane *);
 void lane_lose_shard(struct lane *, int shard);
-/* Whether a message is for this lane at all: not handled, not its own. */
-int lane_wants(struct lane *, const struct message *, bool *wants,
-    struct es_err *err);
 /* The next message of a failing partition behind `after`; 0: none. */
 int lane_next_of_part(struct lane *, const struct part *, int64_t after,
     int64_t *position, struct es_err *err);
@@ -167,6 +166,8 @@ void runner_finish(struct runner *, struct task *, enum task_result);
 
 /* ---- finish.c ---- */
 int runner_commit(struct runner *, struct es_err *err);
+/* Acknowledge what was read and needed no handling, once it is much. */
+int runner_sweep(struct runner *, struct lane *, struct es_err *err);
 /* Decide a lane's stubborn task inside the transaction. */
 int runner_decide_inside(struct runner *, struct lane *, struct es_err *err);
 int runner_stop_group(struct runner *, struct lane *, const char *reason,

@@ -30,9 +30,7 @@ static int start_jq(struct lane *l, struct task *t, const struct message *m,
 {
 	struct runner *r = l->runner;
 	struct partition p = {0};
-	bool complete, many, decides = m->kind == KIND_COMMAND &&
-	    query_type_in(l->handler->scan.decides.v,
-	    l->handler->scan.decides.n, m->type);
+	bool complete, many, decides = delivery_decides(l->handler, m);
 	int bad;
 
 	buf_truncate(&r->line, 0);

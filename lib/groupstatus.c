@@ -1,0 +1,181 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "groupstatus.h"
+#include "groupimpl.h"
+#include "view.h"
+#include "workers.h"
+
+struct counting {
+	struct groups *groups;
+	struct group_status *status;
+	struct handler handler;
+	struct query query;
+	struct group_shard shards[GROUP_SHARDS];
+	struct buf partition;
+};
+
+void group_status_free(struct group_status *s)
+{
+	group_row_free(&s->row);
+	group_failing_free(s->failing, s->n_failing);
+	*s = (struct group_status){0};
+}
+
+static const struct group_failing *failing(const struct group_status *s,
+    const char *partition)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_failing; i++)
+		if (strcmp(s->failing[i].partition, partition) == 0)
+			return &s->failing[i];
+	return NULL;
+}
+
+/* Whether the message is still to be handled. */
+static int pending(struct counting *c, const struct message *m, bool *yes,
+    struct es_err *err)
+{
+	const struct group_failing *f;
+	int64_t position = m->position;
+	bool wants, done;
+	int shard;
+
+	*yes = false;
+	if (delivery_partition(c->groups->store, &c->handler, m,
+	    &c->partition, err) < 0 || delivery_wants(c->groups->store,
+	    &c->handler, c->status->row.start, c->status->row.react_from, m,
+	    &wants, err) < 0)
+		return -1;
+	if (!wants)
+		return 0;
+	f = failing(c->status, c->partition.p);
+	if (f) {
+		*yes = position > f->position ||
+		    (position == f->position && f->attempt >= 0);
+		return 0;
+	}
+	shard = group_shard_of(buf_span(&c->partition));
+	if (position <= c->shards[shard].position)
+		return 0;
+	if (group_is_done(c->groups, c->status->row.name, shard, position,
+	    &done, err) < 0)
+		return -1;
+	*yes = !done;
+	return 0;
+}
+
+/* The lowest position from which something may be pending. */
+static int64_t lowest(const struct counting *c)
+{
+	int64_t low = INT64_MAX;
+	size_t i;
+
+	for (i = 0; i < GROUP_SHARDS; i++)
+		if (c->shards[i].position < low)
+			low = c->shards[i].position;
+	for (i = 0; i < c->status->n_failing; i++)
+		if (c->status->failing[i].position - 1 < low)
+			low = c->status->failing[i].position - 1;
+	return low;
+}
+
+static int count_lag(struct counting *c, struct es_err *err)
+{
+	struct query_bounds b = QUERY_BOUNDS_ALL;
+	struct find *f;
+	struct message m;
+	int r;
+
+	b.after = lowest(c);
+	if (find_open(c->groups->store, &c->query, &b, 0, &f, err) < 0)
+		return -1;
+	c->status->position = find_head(f);
+	while ((r = find_next(f, &m, err)) > 0) {
+		int64_t position = m.position;
+		bool yes;
+
+		if (pending(c, &m, &yes, err) < 0) {
+			r = -1;
+			break;
+		}
+		if (yes && c->status->lag++ == 0)
+			c->status->position = position - 1;
+	}
+	find_close(f);
+	return r;
+}
+
+static int count_projector(struct counting *c, struct es_err *err)
+{
+	struct query_bounds b = QUERY_BOUNDS_ALL;
+	struct find *f;
+	int r;
+
+	if (view_read_position(store_path(c->groups->store),
+	    c->status->row.name, &b.after, err) < 0)
+		return -1;
+	c->status->position = b.after;
+	if (find_open(c->groups->store, &c->query, &b, 0, &f, err) < 0)
+		return -1;
+	r = find_count(f, &c->status->lag, err);
+	if (c->status->lag == 0)
+		c->status->position = find_head(f);
+	find_close(f);
+	return r;
+}
+
+static int count_workers(struct counting *c, struct es_err *err)
+{
+	const char *path = store_path(c->groups->store);
+
+	for (int i = 0; i < GROUP_SHARDS; i++) {
+		bool alive, seen = false;
+		int owner = c->shards[i].owner;
+
+		for (int k = 0; k < i; k++)
+			seen |= c->shards[k].owner == owner;
+		if (!owner || seen)
+			continue;
+		if (workers_alive(path, owner, &alive, err) < 0)
+			return -1;
+		c->status->workers += alive;
+	}
+	return 0;
+}
+
+int group_status(struct groups *g, const char *name, struct group_status *out,
+    struct es_err *err)
+{
+	struct counting c = {.groups = g, .status = out};
+	size_t i;
+	int r;
+
+	*out = (struct group_status){0};
+	r = group_load(g, name, &out->row, err);
+	if (r <= 0)
+		return r;
+	r = group_failing(g, name, &out->failing, &out->n_failing, err);
+	for (i = 0; i < out->n_failing; i++)
+		*(out->failing[i].parked ? &out->parked : &out->retrying) += 1;
+	if (r == 0)
+		r = group_shards(g, name, c.shards, err);
+	if (r == 0)
+		r = delivery_parse(span_str(out->row.definition), &c.handler,
+		    &c.query, err);
+	if (r == 0) {
+		c.handler.name = strdup(name);
+		r = !c.handler.name ? es_fail_nomem(err) :
+		    c.handler.ops & (SCAN_DECIDE | SCAN_REACT) ?
+		    count_lag(&c, err) : count_projector(&c, err);
+		if (r == 0)
+			r = count_workers(&c, err);
+		handler_free(&c.handler);
+		query_free(&c.query);
+	}
+	buf_free(&c.partition);
+	if (r < 0)
+		group_status_free(out);
+	return r < 0 ? -1 : 1;
+}
