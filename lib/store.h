@@ -114,6 +114,12 @@ int store_get(struct store *, int64_t position, struct message *out,
     struct es_err *err);
 int store_find_id(struct store *, struct span id, int64_t *position,
     struct es_err *err);
+/*
+ * What a message is found by: one that is stored by the catalog that was in
+ * force at its append, one without a position by the catalog now.
+ */
+int store_keys(struct store *, const struct message *, struct keys *out,
+    struct es_err *err);
 
 /* ---- provenance and outcomes ---- */
 

@@ -1,0 +1,184 @@
+/* fold: reading the log, and the requests to the worker. */
+#include <stdlib.h>
+
+#include "foldint.h"
+
+/* ---- requests ---- */
+
+/* A worker that was started again has no states. */
+void fold_check_generation(struct fold *f)
+{
+	unsigned now = jqrun_generation(f->jqrun);
+
+	if (now == f->generation)
+		return;
+	f->generation = now;
+	slots_forget(f->slots);
+}
+
+static int submit_request(struct fold *f, struct op *o, bool final,
+    bool fresh, struct es_err *err)
+{
+	struct batch *b = &f->batch;
+	struct jqrun_request q = {.op = final ? o->kind : JQ_FOLD,
+	    .slot = (unsigned)o->slot, .fresh = fresh,
+	    .partition = fresh ? buf_span(&o->key) : SPAN_NONE,
+	    .events = b->events, .n_events = b->n,
+	    .message = final && o->kind != JQ_STATE ? buf_span(&o->message) :
+	    SPAN_NONE};
+	struct request *r = malloc(sizeof *r + b->n * sizeof *r->positions);
+	const char *p = b->text.p;
+	size_t i;
+
+	if (!r)
+		return es_fail_nomem(err);
+	*r = (struct request){.op = o, .final = final, .n = b->n};
+	for (i = 0; i < b->n; i++) {
+		r->positions[i] = b->positions[i];
+		b->events[i].p = p;
+		p += b->events[i].n;
+	}
+	if (buf_check(&b->text, err) < 0 ||
+	    jqrun_submit(f->jqrun, &q, err) < 0) {
+		free(r);
+		return -1;
+	}
+	*f->last_request = r;
+	f->last_request = &r->next;
+	o->requests++;
+	b->n = 0;
+	buf_truncate(&b->text, 0);
+	return 0;
+}
+
+/* ---- reading ---- */
+
+static void add_event(struct batch *b, int64_t position, struct span line)
+{
+	b->events[b->n].n = line.n;
+	b->positions[b->n++] = position;
+	buf_add_span(&b->text, line);
+}
+
+static bool batch_full(const struct batch *b)
+{
+	return b->n == BATCH_EVENTS || b->text.n >= BATCH_BYTES;
+}
+
+/*
+ * A full batch goes ahead.  *fresh: this is the first request.  While it waits
+ * for the worker that may die: then all of the operation begins again, *lost.
+ */
+static int send_batch(struct fold *f, struct op *o, bool *fresh, bool *lost,
+    struct es_err *err)
+{
+	if (submit_request(f, o, false, *fresh, err) < 0)
+		return -1;
+	*fresh = false;
+	while (o->requests > BATCHES_AHEAD && !o->answered)
+		if (fold_wait(f, err) < 0)
+			return -1;
+	*lost = !o->answered && o->requests == 0;
+	return 0;
+}
+
+static int read_given(struct fold *f, struct op *o, const struct query *q,
+    int64_t after, bool *fresh, bool *lost, struct es_err *err)
+{
+	int64_t p;
+
+	for (p = after + 1; p <= o->up_to && !o->answered && !*lost; p++) {
+		if (!given_match(f->given, p, q))
+			continue;
+		if (batch_full(&f->batch) &&
+		    send_batch(f, o, fresh, lost, err) < 0)
+			return -1;
+		add_event(&f->batch, p, given_line(f->given, p));
+	}
+	return 0;
+}
+
+static int read_found(struct fold *f, struct op *o, struct find *find,
+    bool *fresh, bool *lost, struct es_err *err)
+{
+	struct batch *b = &f->batch;
+	struct message m;
+	int r = 0;
+
+	while (!o->answered && !*lost && (r = find_next(find, &m, err)) > 0) {
+		size_t from;
+
+		if (m.erased_at)
+			continue;
+		if (batch_full(b) && send_batch(f, o, fresh, lost, err) < 0)
+			return -1;
+		from = b->text.n;
+		message_print(&b->text, &m);
+		if (buf_check(&b->text, err) < 0)
+			return -1;
+		buf_truncate(&b->text, b->text.n - 1);
+		b->events[b->n].n = b->text.n - from;
+		b->positions[b->n++] = m.position;
+	}
+	return r < 0 ? -1 : 0;
+}
+
+static int read_events(struct fold *f, struct op *o, int64_t after,
+    bool *fresh, bool *lost, struct es_err *err)
+{
+	struct query_bounds bounds = QUERY_BOUNDS_ALL;
+	struct query q = {0};
+	struct find *find;
+	int r;
+
+	if (o->up_to <= after || f->handler->scan.evolves.n == 0)
+		return 0;
+	if (partition_query(f->handler, &o->partition, &q, err) < 0)
+		return -1;
+	bounds.after = after;
+	if (f->given) {
+		r = read_given(f, o, &q, after, fresh, lost, err);
+	} else {
+		r = find_open(f->store, &q, &bounds, o->up_to, &find, err);
+		if (r == 0)
+			r = read_found(f, o, find, fresh, lost, err);
+		find_close(find);
+	}
+	query_free(&q);
+	return r;
+}
+
+/* ---- operations ---- */
+
+static int submit_once(struct fold *f, struct op *o, bool *lost,
+    struct es_err *err)
+{
+	int64_t after;
+	bool fresh;
+
+	fold_check_generation(f);
+	after = slots_position(f->slots, o->slot);
+	fresh = after < 0 || after > o->up_to;
+	*lost = false;
+	f->batch.n = 0;
+	buf_truncate(&f->batch.text, 0);
+	slots_set(f->slots, o->slot, -1);
+	if (read_events(f, o, fresh ? 0 : after, &fresh, lost, err) < 0)
+		return -1;
+	if (*lost || o->answered)
+		return 0;
+	return submit_request(f, o, true, fresh, err);
+}
+
+int fold_submit_op(struct fold *f, struct op *o, struct es_err *err)
+{
+	bool lost;
+	int r;
+
+	o->submitted = false;
+	do
+		r = submit_once(f, o, &lost, err);
+	while (r == 0 && lost);
+	o->submitted = true;
+	return r;
+}
