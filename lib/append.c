@@ -417,6 +417,23 @@ int store_append_own(struct store *s, const struct draft *d,
 	return append(s, d, true, out, err);
 }
 
+int store_check(struct store *s, const struct draft *d, struct es_err *err)
+{
+	char id[UUID_TEXT];
+	struct buf created = {0};
+	struct appended a;
+	struct message m;
+	int64_t position;
+	int r = d->id.p ? store_find_id(s, d->id, &position, err) : 0;
+
+	if (r > 0)
+		return repeated(s, d, position, &a, err);
+	if (r == 0)
+		r = make_message(s, d, false, id, &created, &m, err);
+	buf_free(&created);
+	return r;
+}
+
 int store_preview(struct store *s, const struct draft *d, int64_t now,
     struct buf *out, struct es_err *err)
 {

@@ -98,6 +98,11 @@ int store_append(struct store *, const struct draft *, struct appended *out,
 int store_preview(struct store *, const struct draft *, int64_t now,
     struct buf *out, struct es_err *err);
 
+/*
+ * Whether store_append() would take the draft now; nothing is written.
+ */
+int store_check(struct store *, const struct draft *, struct es_err *err);
+
 /* One of the toolkit's own types ("es.…"), which store_append() refuses. */
 int store_append_own(struct store *, const struct draft *,
     struct appended *out, struct es_err *err);
