@@ -116,30 +116,22 @@ int decide_append(struct store *s, const struct message *handled,
 
 /* ---- rejections ---- */
 
-bool decide_deliverable(const struct partition *p, bool complete, bool many,
-    struct buf *reason)
+void decide_incomplete(const struct handler *h, const struct partition *p,
+    bool many, struct buf *out)
 {
 	bool first = true;
 	size_t i;
 
-	if (many)
-		buf_adds(reason, "it carries a name of its partition more "
-		    "than once: ");
-	else if (!complete)
-		buf_adds(reason, "it does not carry all names of its "
-		    "partition: ");
-	else
-		return true;
+	buf_adds(out, !many ? "does not carry " : p->n == 1 ?
+	    "carries several values of " :
+	    "carries several values of one of ");
 	/* Which one is there twice the partition does not say: name all. */
 	for (i = 0; i < p->n; i++)
 		if (many || !p->values[i]) {
-			buf_addf(reason, "%s%s", first ? "" : ", ",
-			    p->names[i]);
+			buf_addf(out, "%s%s", first ? "" : ", ", p->names[i]);
 			first = false;
 		}
-	if (!many)
-		buf_adds(reason, " missing");
-	return false;
+	buf_addf(out, " (%s is partitioned by it)", h->name);
 }
 
 static int rejection_tags(struct store *s, const struct message *command,

@@ -64,11 +64,11 @@ int decide_conflict(struct store *, const struct handler *,
     struct es_err *err);
 
 /*
- * Whether a command can be decided in its partition at all: it carries each of
- * partition_by once.  Else `reason` gets why not: a rejection.
+ * Why a command is rejected that does not carry all of partition_by's names,
+ * once each; appended to out.
  */
-bool decide_deliverable(const struct partition *, bool complete, bool many,
-    struct buf *reason);
+void decide_incomplete(const struct handler *, const struct partition *,
+    bool many, struct buf *out);
 
 /* Convert jqrun's outputs; the array is malloced, its spans borrow. */
 int decide_outputs(const struct jqrun_reply *, struct made **out, size_t *n,
