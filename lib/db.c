@@ -194,6 +194,10 @@ int db_open(const char *path, enum db_mode mode, struct db **out,
 		es_fail_errno(err, "%s", path);
 		goto fail;
 	}
+	if (mode != DB_CREATE && S_ISDIR(st.st_mode)) {
+		es_fail(err, ES_FAILED, "%s: is a directory", path);
+		goto fail;
+	}
 	if ((mode == DB_READ ? open_reader : open_writer)(db, err) < 0 ||
 	    configure(db, err) < 0)
 		goto fail;

@@ -101,13 +101,28 @@ static int recognise(struct db *db, struct es_err *err)
 	return 1;
 }
 
+/* Another program's file is refused before anything of it is touched. */
+static int check_own(const char *path, struct es_err *err)
+{
+	struct db *db;
+	bool missing;
+	int r;
+
+	if (db_open(path, DB_READ, &db, &missing, err) < 0)
+		return missing ? 0 : -1;
+	r = recognise(db, err);
+	db_close(db);
+	return r < 0 ? -1 : 0;
+}
+
 int store_create(const char *path, bool *created, struct es_err *err)
 {
 	struct db *db;
 	int known = -1, r = -1;
 
 	*created = false;
-	if (db_open(path, DB_CREATE, &db, NULL, err) < 0)
+	if (check_own(path, err) < 0 ||
+	    db_open(path, DB_CREATE, &db, NULL, err) < 0)
 		return -1;
 	/* Before any transaction; it cannot be changed inside one. */
 	if (db_exec(db, "pragma journal_mode=wal", err) < 0 ||
