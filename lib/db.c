@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bell.h"
@@ -244,7 +245,7 @@ static void unlock(struct db *db)
 	sys_unlock(db->lock_fd, 0, 1, NULL);
 }
 
-int db_begin(struct db *db, struct es_err *err)
+static int lock(struct db *db, struct es_err *err)
 {
 	int r = sys_lock(db->lock_fd, 0, 1, db->busy_ms, err);
 
@@ -253,6 +254,35 @@ int db_begin(struct db *db, struct es_err *err)
 	if (r > 0)
 		return es_fail(err, ES_BUSY, "%s: busy: other writers held "
 		    "it for %d s", db->path, db->busy_ms / 1000);
+	return 0;
+}
+
+/*
+ * The change needs the file for itself, and SQLite does not wait for a reader
+ * that looks at it (another es-init): so try again.
+ */
+int db_wal(struct db *db, struct es_err *err)
+{
+	const struct timespec pause = {0, 5000000};
+	int64_t until = sys_monotonic() + db->busy_ms;
+	struct es_err ignored;
+	int r;
+
+	if (!err)
+		err = &ignored;
+	if (lock(db, err) < 0)
+		return -1;
+	while ((r = db_exec(db, "pragma journal_mode=wal", err)) < 0 &&
+	    err->code == ES_BUSY && sys_monotonic() < until)
+		nanosleep(&pause, NULL);
+	unlock(db);
+	return r;
+}
+
+int db_begin(struct db *db, struct es_err *err)
+{
+	if (lock(db, err) < 0)
+		return -1;
 	if (db_exec(db, "begin immediate", err) < 0) {
 		unlock(db);
 		return -1;

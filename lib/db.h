@@ -46,6 +46,9 @@ int db_open(const char *path, enum db_mode mode, struct db **out,
     bool *missing, struct es_err *err);
 void db_close(struct db *);		/* rolls back what is open */
 
+/* Make it a WAL file, once, before its first transaction (DB_CREATE). */
+int db_wal(struct db *, struct es_err *);
+
 int db_begin(struct db *, struct es_err *);	/* lock, BEGIN IMMEDIATE */
 /* COMMIT, perhaps a checkpoint, unlock, ring the bell. */
 int db_commit(struct db *, struct es_err *);

@@ -124,9 +124,7 @@ int store_create(const char *path, bool *created, struct es_err *err)
 	if (check_own(path, err) < 0 ||
 	    db_open(path, DB_CREATE, &db, NULL, err) < 0)
 		return -1;
-	/* Before any transaction; it cannot be changed inside one. */
-	if (db_exec(db, "pragma journal_mode=wal", err) < 0 ||
-	    db_begin(db, err) < 0)
+	if (db_wal(db, err) < 0 || db_begin(db, err) < 0)
 		goto out;
 	known = recognise(db, err);
 	if (known < 0)
@@ -264,21 +262,26 @@ int store_open(const char *path, bool write, struct store **out,
 	return 0;
 }
 
-void store_close(struct store *s)
+static void finalize(struct store *s)
 {
-	sqlite3_stmt **all[] = {
-		&s->state, &s->epoch_now, &s->by_position, &s->by_id, &s->digests,
-		&s->get_outcome, &s->insert, &s->insert_id, &s->set_catalog,
-		&s->handler_find, &s->handler_add, &s->provenance_add,
-		&s->outcome_add, &s->made_by,
+	sqlite3_stmt *all[] = {
+		s->state, s->epoch_now, s->by_position, s->by_id, s->digests,
+		s->get_outcome, s->insert, s->insert_id, s->set_catalog,
+		s->handler_find, s->handler_add, s->provenance_add,
+		s->outcome_add, s->made_by,
 	};
 
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		sqlite3_finalize(all[i]);
+}
+
+void store_close(struct store *s)
+{
 	if (!s)
 		return;
 	if (s->db)
 		db_rollback(s->db);
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		sqlite3_finalize(*all[i]);
+	finalize(s);
 	names_close(s->names);
 	index_close(s->index);
 	catalog_free(s->catalog);

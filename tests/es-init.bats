@@ -1,0 +1,253 @@
+#!/usr/bin/env bats
+#
+# es-init: stores made, finished, upgraded and refused; catalogs loaded once.
+
+load helper
+
+catalog() {
+    cat >messages.json <<'END'
+{
+  "loans.lend_book": {"kind": "command", "web": true,
+    "payload": {"book_id": "string", "days": "integer"}},
+  "loans.book_lent": {"keys": ["book_id"],
+    "payload": {"book_id": "string", "days": "integer", "note": "string?"}}
+}
+END
+}
+
+@test "a store is made, without a word" {
+    run --separate-stderr es-init
+    assert_success
+    refute_output
+    assert_stderr
+    assert_file_exist es.db
+    run --separate-stderr es-query
+    assert_success
+    refute_output
+}
+
+@test "-v says what was done" {
+    run --separate-stderr es-init -v
+    assert_success
+    refute_output
+    assert_stderr 'es-init: es.db: store made'
+    run --separate-stderr es-init -v
+    assert_success
+    assert_stderr 'es-init: es.db: store is there already'
+}
+
+@test "the store's name comes from -s, else from ES_STORE" {
+    es-init -s a.db
+    ES_STORE=b.db es-init
+    ES_STORE=b.db es-init --store c.db
+    assert_file_exist a.db
+    assert_file_exist b.db
+    assert_file_exist c.db
+    assert_file_not_exist es.db
+}
+
+@test "running it again changes nothing" {
+    catalog
+    es-init -m messages.json
+    es-append -q -t loans.book_lent book_id=b1 days=14
+    es-query >before
+    run --separate-stderr es-init -m messages.json
+    assert_success
+    refute_output
+    assert_stderr
+    es-query | cmp before -
+}
+
+@test "a catalog is loaded as a message of the log" {
+    catalog
+    run --separate-stderr es-init -v -m messages.json
+    assert_success
+    assert_stderr "es-init: es.db: store made
+es-init: es.db: catalog loaded"
+    run --separate-stderr es-query
+    assert_success
+    assert_line --partial '"type":"es.catalog_loaded"'
+    jq -ce .payload.catalog <<<"$output" | cmp - <(jq -c . messages.json)
+}
+
+@test "the same catalog in another writing is in force already" {
+    catalog
+    es-init -m messages.json
+    jq -cS . messages.json >sorted.json
+    run --separate-stderr es-init -v -m sorted.json
+    assert_success
+    assert_stderr "es-init: es.db: store is there already
+es-init: es.db: catalog is in force already"
+    assert_equal "$(es-query --count)" 1
+}
+
+@test "another catalog is loaded behind it" {
+    catalog
+    es-init -m messages.json
+    echo '{"loans.book_lent": {}}' >messages.json
+    run --separate-stderr es-init -m messages.json
+    assert_success
+    assert_equal "$(es-query --count)" 2
+    es-append -q -t loans.book_lent anything=goes
+}
+
+@test "an APP's catalog is its messages.json" {
+    mkdir loans
+    catalog
+    mv messages.json loans
+    run --separate-stderr es-init loans
+    assert_success
+    refute_output
+    run --separate-stderr es-append -t loans.book_lent title=x
+    assert_failure 1
+    refute_output
+    assert_error_line es-append 'title: no such attribute'
+}
+
+@test "an APP without a catalog makes no store" {
+    mkdir loans
+    run --separate-stderr es-init loans
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-init: loans/messages.json: No such file or directory'
+    assert_file_not_exist es.db
+}
+
+@test "a wrong catalog is refused by place, and makes no store" {
+    echo '{"loans.lend_book": {"kind": "order"}}' >bad.json
+    run --separate-stderr es-init -m bad.json
+    assert_failure 1
+    refute_output
+    assert_error_line es-init '^es-init: bad.json: loans.lend_book: kind: '
+    printf '{\n  "loans.lend_book": {\n' >bad.json
+    run --separate-stderr es-init -m bad.json
+    assert_failure 1
+    assert_error_line es-init '^es-init: bad.json:'
+    run --separate-stderr es-init -m none.json
+    assert_failure 1
+    assert_stderr 'es-init: none.json: No such file or directory'
+    assert_file_not_exist es.db
+}
+
+@test "a wrong catalog leaves the one in force" {
+    catalog
+    es-init -m messages.json
+    echo '{"loans.book_lent": {"payload": {"days": "int"}}}' >bad.json
+    run --separate-stderr es-init -m bad.json
+    assert_failure 1
+    assert_error_line es-init 'bad.json: loans.book_lent: '
+    run --separate-stderr es-append -t loans.book_lent book_id=b1 days=many
+    assert_failure 1
+    assert_error_line es-append 'days: must be an integer, not "many"'
+}
+
+@test "usage" {
+    run --separate-stderr es-init a b
+    assert_failure 2
+    refute_output
+    assert_stderr 'es-init: b: more than one APP (see -h)'
+    run --separate-stderr es-init -m c.json app
+    assert_failure 2
+    assert_error_line es-init '-m: '
+    run --separate-stderr es-init --new
+    assert_failure 2
+    assert_error_line es-init
+    run --separate-stderr es-init --delete
+    assert_failure 2
+    assert_stderr 'es-init: unknown option --delete (see -h)'
+    assert_file_not_exist es.db
+}
+
+@test "what is not a store stays as it is" {
+    sqlite3 other.db 'create table t(x); insert into t values(1)'
+    echo 'not a database at all' >text
+    cp other.db other.copy
+    cp text text.copy
+    run --separate-stderr es-init -s other.db
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-init: other.db: not a store of es'
+    run --separate-stderr es-init -s text
+    assert_failure 1
+    assert_error_line es-init '^es-init: text: '
+    cmp other.db other.copy
+    cmp text text.copy
+    # Nor are other files left beside it.
+    run compgen -G '*-*'
+    refute_output --regexp '(lock|bell|wal|shm)'
+}
+
+@test "a store of a newer format is refused and stays as it is" {
+    es-init
+    sqlite3 es.db 'pragma user_version = 99' >/dev/null
+    run --separate-stderr es-init
+    assert_failure 1
+    refute_output
+    assert_error_line es-init 'format'
+    run --separate-stderr es-append -t a
+    assert_failure 1
+    assert_error_line es-append 'format'
+    run --separate-stderr es-query
+    assert_failure 1
+    assert_error_line es-query 'format'
+    assert_equal "$(sqlite3 es.db 'pragma user_version')" 99
+}
+
+@test "a directory, and one that is not there" {
+    mkdir d
+    run --separate-stderr es-init -s d
+    assert_failure 1
+    assert_stderr 'es-init: d: is a directory'
+    run --separate-stderr es-init -s none/es.db
+    assert_failure 1
+    assert_error_line es-init 'No such file or directory'
+}
+
+@test "a directory that cannot be written" {
+    need_unprivileged
+    mkdir d
+    chmod 555 d
+    run --separate-stderr unprivileged es-init -s d/es.db
+    assert_failure 1
+    refute_output
+    assert_error_line es-init 'Permission denied'
+}
+
+@test "an empty file becomes a store" {
+    : >es.db
+    run --separate-stderr es-query
+    assert_failure 1
+    assert_error_line es-query 'es.db: an empty file, no store: .*es-init'
+    run --separate-stderr es-init
+    assert_success
+    es-append -q -t a
+}
+
+@test "one that was killed on the way is finished by the next" {
+    # Whatever moment it is: a store, or no store that is in the way.
+    local i pid
+    for i in 0 1 2 3 4 5 6 7 8 9; do
+        es-init -s "$i.db" &
+        pid=$!
+        within 5 test -e "$i.db"
+        kill -9 "$pid" 2>/dev/null || true
+        wait "$pid" || true
+        es-init -s "$i.db"
+        es-append -q -s "$i.db" -t a
+        assert_equal "$(es-query -s "$i.db" --count)" 1
+    done
+}
+
+@test "several at once make one store" {
+    local i
+    for i in 1 2 3 4; do
+        start "init$i" es-init -v
+    done
+    for pid in "${es_started[@]}"; do
+        finish 10 "$pid"
+        assert_equal "$status" 0
+    done
+    assert_equal "$(cat init?.err | grep -c 'store made')" 1
+    assert_equal "$(cat init?.err | grep -c 'there already')" 3
+    assert_equal "$(cat init?.out)" ''
+}
