@@ -66,14 +66,37 @@ static void add_options(const struct cli_program *p, struct buf *out)
 	}
 }
 
+/* A line of the synopsis, broken before an option where it is too long. */
+static void add_synopsis(struct buf *out, const char *text, size_t at)
+{
+	size_t indent = at + 1;
+
+	while (*text) {
+		const char *next = strstr(text, " [");
+		size_t n = next ? (size_t)(next - text) : strlen(text);
+
+		if (at > indent && at + 1 + n > COLUMNS) {
+			buf_addf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else {
+			buf_addc(out, ' ');
+			at++;
+		}
+		buf_add(out, text, n);
+		at += n;
+		text += n + (next != NULL);
+	}
+	buf_addc(out, '\n');
+}
+
 void cli_print_help(const struct cli_program *p, struct buf *out)
 {
 	const char *const *line;
 	const char *before = "usage:";
 
 	for (line = p->synopsis; line && *line; line++) {
-		buf_addf(out, "%-6s %s%s%s\n", before, p->name,
-		    **line ? " " : "", *line);
+		buf_addf(out, "%-6s %s", before, p->name);
+		add_synopsis(out, *line, 7 + strlen(p->name));
 		before = "";
 	}
 	buf_addc(out, '\n');
