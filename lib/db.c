@@ -11,6 +11,7 @@
 #include "sys.h"
 
 #define BUSY_MS 30000
+#define SQLITE_BUSY_MS 5000	/* for what the lock does not cover */
 #define CHECKPOINT_FRAMES 1000	/* a commit above it checkpoints */
 #define CLOSE_FRAMES 64		/* a close above it checkpoints */
 
@@ -158,7 +159,7 @@ static int configure(struct db *db, struct es_err *err)
 	const char *sync;
 
 	sqlite3_extended_result_codes(db->h, 1);
-	sqlite3_busy_timeout(db->h, 5000);
+	sqlite3_busy_timeout(db->h, SQLITE_BUSY_MS);
 	sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(db->h, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -315,6 +316,19 @@ void db_rollback(struct db *db)
 	if (!sqlite3_get_autocommit(db->h))
 		sqlite3_exec(db->h, "rollback", NULL, NULL, NULL);
 	db->writing = false;
+	unlock(db);
+}
+
+void db_checkpoint(struct db *db)
+{
+	if (db->mode == DB_READ || db->writing || db->frames == 0 ||
+	    sys_lock(db->lock_fd, 0, 1, 0, NULL) != 0)
+		return;
+	sqlite3_busy_timeout(db->h, 0);
+	if (sqlite3_wal_checkpoint_v2(db->h, "main",
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK)
+		db->frames = 0;
+	sqlite3_busy_timeout(db->h, SQLITE_BUSY_MS);
 	unlock(db);
 }
 

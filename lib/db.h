@@ -54,6 +54,12 @@ int db_begin(struct db *, struct es_err *);	/* lock, BEGIN IMMEDIATE */
 int db_commit(struct db *, struct es_err *);
 void db_rollback(struct db *);		/* nothing when nothing is open */
 
+/*
+ * Bring all that the -wal holds into the file and empty it, under the lock;
+ * when somebody is in the way it is left for another time.
+ */
+void db_checkpoint(struct db *);
+
 int db_read_begin(struct db *, struct es_err *);	/* one snapshot */
 void db_read_end(struct db *);
 

@@ -33,7 +33,7 @@ void view_close(struct view *);
 
 /*
  * Take in a bounded number of messages and commit.  *more: the head as of the
- * call is not reached yet.  ES_FAILED for a fault of the projector (operation,
+ * call is not reached yet, or readers still see an old generation.  ES_FAILED for a fault of the projector (operation,
  * type, id and position are named; nothing of that message is committed).
  * When another process moved the offset meanwhile its work counts, and the
  * step starts again from there.
@@ -41,6 +41,14 @@ void view_close(struct view *);
 int view_step(struct view *, bool *more, struct es_err *err);
 
 int64_t view_position(const struct view *);	/* up to where it is */
+
+/*
+ * Why the model that was there is made anew, for a person ("campaigns.jq
+ * changed"); NULL when it is gone on with, is the first, or was asked for.
+ */
+const char *view_rebuilt(const struct view *);
+/* Whether readers still see the old one. */
+bool view_rebuilding(const struct view *);
 
 /* STORE.views/NAME.db; malloced. */
 char *view_path(const char *store, const char *name, struct es_err *err);
@@ -57,6 +65,14 @@ int view_read_open(const char *store, const char *name,
 int view_read_next(struct view_reader *, struct span *key, struct span *state,
     int64_t *position, struct es_err *err);
 void view_read_close(struct view_reader *);
+
+/*
+ * What a history makes of a projector's states, without store and file: each
+ * in the order of their keys.  Errors are those of view_step().
+ */
+int view_given(const struct given *, const struct handler *, struct jqrun *,
+    int (*each)(void *ctx, struct span key, struct span state,
+    int64_t position, struct es_err *), void *ctx, struct es_err *err);
 
 /* The offset of a model: 0 when there is none. */
 int view_read_position(const char *store, const char *name, int64_t *out,

@@ -1,0 +1,59 @@
+/*
+ * viewint: what view.c and viewstep.c share; not for others.
+ */
+#ifndef ES_VIEWINT_H
+#define ES_VIEWINT_H
+
+#include "viewbatch.h"
+#include "viewfile.h"
+
+#define VIEW_BATCH 256		/* messages of the first step */
+#define VIEW_MATCHES 16		/* prepared statements kept */
+
+/* What became of the model that was there. */
+enum view_reason {
+	VIEW_FITS,		/* it can be gone on with */
+	VIEW_ABSENT, VIEW_ASKED, VIEW_DAMAGED, VIEW_OTHER_LOG, VIEW_OTHER_TEXT
+};
+
+/* The keys that have given values for some of the names (bits). */
+struct view_match {
+	uint64_t names;
+	sqlite3_stmt *st;
+};
+
+struct view {
+	struct store *store;
+	const struct handler *handler;
+	struct query query;		/* the types that it evolves */
+	char hash[65];			/* of the projector's text */
+	struct viewfile file;
+	bool opened;
+	enum view_reason why;
+	char *reason;			/* the text of it */
+	struct viewfile_mark at;	/* where the model is */
+	bool rebuilding;		/* not what readers see, yet */
+	int64_t target;			/* of the rebuild: at least this far */
+	/* reading the log */
+	struct find *find;
+	size_t size;			/* messages a step */
+	struct viewbatch batch;
+	struct buf fault;
+	/* of file.db */
+	sqlite3_stmt *exists, *state, *upsert, *move, *where;
+	struct view_match matches[VIEW_MATCHES];
+	size_t n_matches;
+};
+
+/* Where the states of a model are, for its batches. */
+struct viewbatch_source view_source(struct view *);
+
+/* Whether the log holds, where the mark stands, the message that it names. */
+int view_fits_log(struct view *, const struct viewfile_mark *, bool *fits,
+    struct es_err *err);
+
+void view_detach(struct view *);
+/* Go to the generation that is linked now; what is open is left. */
+int view_reattach(struct view *, struct es_err *err);
+
+#endif

@@ -1,0 +1,137 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "view.h"
+#include "viewfile.h"
+
+/*
+ * A reader has one snapshot from its opening to its close: states of different
+ * positions would not add up.
+ */
+struct view_reader {
+	struct viewfile file;
+	sqlite3_stmt *st;
+};
+
+static int open_model(const char *store, const char *name,
+    struct viewfile *f, struct es_err *err)
+{
+	bool damaged;
+	int r;
+
+	if (viewfile_init(f, store, name, err) < 0)
+		return -1;
+	r = viewfile_open(f, DB_READ, &damaged, err);
+	if (r == 0 && damaged) {
+		es_fail(err, ES_FAILED, "%s: damaged", f->link);
+		r = -1;
+	}
+	if (r <= 0)
+		viewfile_free(f);
+	return r;
+}
+
+/* Keys are compared as they stand, so that an index may find them. */
+static char *select_sql(const struct query_pair *values, size_t n)
+{
+	sqlite3_str *s = sqlite3_str_new(NULL);
+	size_t i;
+
+	sqlite3_str_appendf(s, "select key, state, position from states");
+	for (i = 0; i < n; i++) {
+		sqlite3_str_appendf(s, i ? " and " : " where ");
+		viewfile_extract(s, values[i].name);
+		sqlite3_str_appendf(s, " is ?%d", (int)i + 1);
+	}
+	sqlite3_str_appendf(s, " order by key");
+	return sqlite3_str_finish(s);
+}
+
+static int prepare(struct view_reader *r, const struct query_pair *values,
+    size_t n, struct es_err *err)
+{
+	char *sql;
+	size_t i;
+	int result;
+
+	for (i = 0; i < n; i++)
+		if (!viewfile_name_ok(values[i].name))
+			return es_fail(err, ES_FAILED, "%s: no such name",
+			    r->file.link);
+	sql = select_sql(values, n);
+	if (!sql)
+		return es_fail_nomem(err);
+	result = db_prepare(r->file.db, sql, &r->st, err);
+	sqlite3_free(sql);
+	for (i = 0; i < n && result == 0; i++)
+		if (values[i].value)
+			sqlite3_bind_text(r->st, (int)i + 1, values[i].value,
+			    -1, SQLITE_TRANSIENT);
+	return result < 0 ? -1 : db_read_begin(r->file.db, err);
+}
+
+int view_read_open(const char *store, const char *name,
+    const struct query_pair *values, size_t n, struct view_reader **out,
+    struct es_err *err)
+{
+	struct view_reader *r = calloc(1, sizeof *r);
+	int there;
+
+	*out = NULL;
+	if (!r)
+		return es_fail_nomem(err);
+	there = open_model(store, name, &r->file, err);
+	if (there <= 0) {
+		free(r);
+		return there < 0 ? -1 : es_fail(err, ES_FAILED,
+		    "%s.views/%s.db: there is no read model yet: make it with "
+		    "es-project", store, name);
+	}
+	if (prepare(r, values, n, err) < 0) {
+		view_read_close(r);
+		return -1;
+	}
+	*out = r;
+	return 0;
+}
+
+int view_read_next(struct view_reader *r, struct span *key,
+    struct span *state, int64_t *position, struct es_err *err)
+{
+	int there = db_row(r->file.db, r->st, err);
+
+	if (there > 0) {
+		*key = db_text(r->st, 0);
+		*state = db_text(r->st, 1);
+		*position = sqlite3_column_int64(r->st, 2);
+	}
+	return there;
+}
+
+void view_read_close(struct view_reader *r)
+{
+	if (!r)
+		return;
+	sqlite3_finalize(r->st);
+	viewfile_free(&r->file);
+	free(r);
+}
+
+int view_read_position(const char *store, const char *name, int64_t *out,
+    struct es_err *err)
+{
+	struct viewfile f;
+	struct viewfile_mark m;
+	int r = open_model(store, name, &f, err);
+
+	*out = 0;
+	if (r <= 0)
+		return r;
+	r = viewfile_mark(f.db, &m, err);
+	if (r > 0)
+		*out = m.position;
+	else if (r == 0)
+		r = es_fail(err, ES_FAILED, "%s: damaged", f.link);
+	viewfile_free(&f);
+	return r < 0 ? -1 : 0;
+}
