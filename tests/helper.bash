@@ -134,6 +134,20 @@ gone() {
     ! kill -0 "$1" 2>/dev/null
 }
 
+# outside COMMAND...: run it as if no test were running, for bats in a test.
+outside() {
+    local name
+    (
+        PATH=:$PATH:
+        PATH=${PATH//:"$BATS_LIBEXEC":/:}
+        PATH=${PATH#:} PATH=${PATH%:}
+        for name in $(compgen -e BATS_); do
+            unset "$name"
+        done
+        exec "$@"
+    )
+}
+
 # unprivileged COMMAND...: run it bound by permission bits.  The tests may run
 # as root, whom they do not bind: then root without its capabilities.
 unprivileged() {

@@ -19,14 +19,20 @@ store() {
 NDJSON
 }
 
-setup() {
-    es_setup
-    compgen -G "$ES_TOP/man/*.[1-9]" >/dev/null || skip "there are no pages"
+# Pages that wait for their programs, or programs for their pages.
+pending=' es-append.1 es-decide.1 es-group.1 es-init.1 es-project.1 es-query.1
+ es-react.1 es-app.5 es-handler.5 es-message.5 es-store.5 es.7 '
+
+is_pending() {
+    [[ $pending == *[[:space:]]"$(basename "$1")"[[:space:]]* ]]
 }
 
 # The pages, of one section or all.
 pages() {
-    compgen -G "$ES_TOP/man/*.${1-[1-9]}"
+    local page
+    for page in "$ES_TOP"/man/*."${1-}"*; do
+        is_pending "$page" || echo "$page"
+    done
 }
 
 # The flags of a program's usage text, one a line.
@@ -75,7 +81,8 @@ flags_of_page() {
     local file name
     for file in "$ES_TOP"/bin/es-*.c; do
         name=$(basename "$file" .c)
-        [ -e "$ES_TOP/man/$name.1" ] || fail "$name has no man/$name.1"
+        [ -e "$ES_TOP/man/$name.1" ] || is_pending "$name.1" ||
+            fail "$name has no man/$name.1"
     done
     for file in $(pages 1); do
         name=$(basename "$file" .1)
@@ -94,15 +101,13 @@ flags_of_page() {
 }
 
 @test "a program's page has three examples, and one is a pipeline" {
-    local page dir
+    local page
     for page in $(pages 1); do
-        dir=$(mktemp -d -p .)
-        grep -v '^\.\\" no-run' "$page" >"$dir/page"
-        "$ES_TOP/tests/man-examples" "$dir/page" "$dir"
-        rm -f "$dir"/*.setup.sh
-        [ "$(find "$dir" -name '*.sh' | wc -l)" -ge 3 ] ||
+        grep -v '^\.\\" no-run' "$page" >all
+        "$ES_TOP/tests/man-examples" all >script
+        [ "$(grep -c '^# example' script)" -ge 3 ] ||
             fail "$page: fewer than three examples"
-        grep -q ' | ' "$dir"/*.sh || fail "$page: no pipeline"
+        grep -q ' | ' script || fail "$page: no pipeline"
     done
 }
 
@@ -124,39 +129,32 @@ flags_of_page() {
     local page ref
     for page in $(pages); do
         while read -r ref; do
-            [ -e "$ES_TOP/man/$ref" ] || fail "$page refers to $ref"
+            [ -e "$ES_TOP/man/$ref" ] || is_pending "$ref" ||
+                fail "$page refers to $ref"
         done < <(awk '$1 == ".Xr" && $2 ~ /^es(-|$)/ { print $2 "." $3 }' \
             "$page")
     done
     for page in $(pages 1); do
         while read -r ref; do
-            [ -e "$ES_TOP/man/$ref" ] ||
+            [ -e "$ES_TOP/man/$ref" ] || is_pending "$ref" ||
+               
                 fail "$(basename "$page" .1) -h refers to $ref"
         done < <("$(basename "$page" .1)" -h | sed -n '/^See also:/,$p' |
             grep -o 'es[a-z-]*([0-9])' | tr '(' . | tr -d ')')
     done
 }
 
-# One page, in a directory of its own; what fails is shown with its script.
+# One page, in a directory of its own; what fails is shown from its example on.
 run_page() {
-    local page=$1 name script
-    name=$(basename "$page")
-    mkdir "$name" "$name.scripts"
-    "$ES_TOP/tests/man-examples" "$page" "$name.scripts" || return
+    local name
+    name=$(basename "$1")
+    mkdir "$name"
+    "$ES_TOP/tests/man-examples" "$1" >script || return
     (cd "$name" && store) || return
-    for script in "$name.scripts"/*.sh; do
-        [ -e "$script" ] || continue
-        script=$PWD/$script
-        if (cd "$name" && timeout 30 sh -eu "$script") >log 2>&1 </dev/null
-        then
-            continue
-        fi
-        echo "$page: example $(basename "$script") fails:"
-        cat "$script"
-        echo "It printed:"
-        tail -n 20 log
-        return 1
-    done
+    (cd "$name" && outside timeout 60 sh -eux ../script) >log 2>&1 </dev/null && return
+    echo "$1: fails; the end of what it did and printed:"
+    tail -n 25 log
+    return 1
 }
 
 @test "the examples of the pages work" {
@@ -185,25 +183,31 @@ cat one | sed \(aqs/1/\e&\e&/\(aq >two
 es-query -f
 .Ed
 .Bd -literal
+$ printf '%s' \e
+    '$ last'
 last
+$ tail
 .Ed
 .Sh SEE ALSO
 .Bd -literal
 false
 .Ed
 MDOC
-    mkdir out
-    run --separate-stderr "$ES_TOP/tests/man-examples" page.1 out
+    run --separate-stderr "$ES_TOP/tests/man-examples" page.1
     assert_success
-    assert_equal "$(echo out/*)" \
-        'out/01.setup.sh out/02.sh out/03.sh'
-    assert_equal "$(cat out/01.setup.sh)" 'echo 1 >one'
-    assert_equal "$(cat out/02.sh)" "cat one | sed 's/1/\\&\\&/' >two
-. ./two"
-    assert_equal "$(cat out/03.sh)" last
+    assert_stderr
+    assert_output "echo 1 >one
+# example 1, line 9
+cat one | sed 's/1/\\&\\&/' >two
+. ./two
+# example 2, line 17
+printf '%s' \\
+    '\$ last'
+tail"
 
     printf '.Sh EXAMPLES\n.Dl es-query\n' >page.1
-    run --separate-stderr "$ES_TOP/tests/man-examples" page.1 out
+    run --separate-stderr "$ES_TOP/tests/man-examples" page.1
     assert_failure 1
+    refute_output
     assert_stderr 'page.1:2: an example is a .Bd -literal'
 }
