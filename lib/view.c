@@ -65,8 +65,8 @@ static int judge(struct view *v, enum view_reason *why, struct es_err *err)
 
 void view_detach(struct view *v)
 {
-	sqlite3_stmt **all[] = {&v->exists, &v->state, &v->upsert, &v->move,
-	    &v->where};
+	sqlite3_stmt **all[] = {&v->exists, &v->state, &v->upsert,
+	    &v->add_key, &v->move, &v->where};
 	size_t i;
 
 	for (i = 0; i < sizeof all / sizeof *all; i++) {
@@ -79,6 +79,25 @@ void view_detach(struct view *v)
 	find_close(v->find);
 	v->find = NULL;
 	viewfile_close(&v->file);
+}
+
+static int prepare_key(struct view *v, struct es_err *err)
+{
+	sqlite3_str *s = sqlite3_str_new(NULL);
+	char *sql;
+	size_t i;
+	int r;
+
+	sqlite3_str_appendf(s, "insert into es_model_key values (?");
+	for (i = 0; i < v->handler->n_partition_by; i++)
+		sqlite3_str_appendf(s, ",?");
+	sqlite3_str_appendf(s, ")");
+	sql = sqlite3_str_finish(s);
+	if (!sql)
+		return es_fail_nomem(err);
+	r = db_prepare(v->file.db, sql, &v->add_key, err);
+	sqlite3_free(sql);
+	return r;
 }
 
 static int prepare(struct view *v, struct es_err *err)
@@ -98,7 +117,7 @@ static int prepare(struct view *v, struct es_err *err)
 	    db_prepare(db, "update es_model set position = ?, id = ?",
 	    &v->move, err) < 0 ||
 	    db_prepare(db, "select position, id from es_model", &v->where,
-	    err) < 0 ? -1 : 0;
+	    err) < 0 || prepare_key(v, err) < 0 ? -1 : 0;
 }
 
 /*
@@ -180,22 +199,12 @@ int view_reattach(struct view *v, struct es_err *err)
 
 static int check_projector(const struct handler *h, struct es_err *err)
 {
-	char name[200];
-	size_t i;
-
 	if (h->kind != HANDLER_JQ || !(h->ops & SCAN_EVOLVE))
 		return es_fail(err, ES_FAILED, "%s: no projector: it defines "
 		    "no evolve", h->path);
 	if (h->n_partition_by > VIEW_NAMES_MAX)
 		return es_fail(err, ES_FAILED, "%s: partition_by: more names "
 		    "than a message can carry", h->path);
-	for (i = 0; i < h->n_partition_by; i++)
-		if (!viewfile_name_ok(h->partition_by[i]))
-			return es_fail(err, ES_FAILED, "%s: partition_by: "
-			    "\"%s\": a name in a read model has no quote, "
-			    "backslash or control character", h->path,
-			    es_escape(name, sizeof name, h->partition_by[i],
-			    strlen(h->partition_by[i])));
 	return 0;
 }
 

@@ -76,9 +76,4 @@ int viewfile_publish(struct viewfile *, struct es_err *err);
 /* Remove generations that are neither open here nor linked; under the lock. */
 void viewfile_clean(const struct viewfile *);
 
-/* json_extract(key,'$."NAME"'), appended: how SQL finds a name in a key. */
-void viewfile_extract(sqlite3_str *, const char *name);
-/* Whether it can: no quote, backslash or control byte in a name. */
-bool viewfile_name_ok(const char *name);
-
 #endif

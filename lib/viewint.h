@@ -40,7 +40,7 @@ struct view {
 	struct viewbatch batch;
 	struct buf fault;
 	/* of file.db */
-	sqlite3_stmt *exists, *state, *upsert, *move, *where;
+	sqlite3_stmt *exists, *state, *upsert, *add_key, *move, *where;
 	struct view_match matches[VIEW_MATCHES];
 	size_t n_matches;
 };

@@ -31,20 +31,56 @@ static int open_model(const char *store, const char *name,
 	return r;
 }
 
-/* Keys are compared as they stand, so that an index may find them. */
-static char *select_sql(const struct query_pair *values, size_t n)
+/* The number of a name in partition_by's order: 1, 0 when it is none. */
+static int number_of(struct db *db, const char *name, int *n,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if (db_prepare(db, "select n from es_model_name where name = ?", &st,
+	    err) < 0)
+		return -1;
+	db_bind_text(st, 1, span_str(name));
+	r = db_row(db, st, err);
+	*n = r > 0 ? sqlite3_column_int(st, 0) : 0;
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int add_condition(struct view_reader *r, sqlite3_str *s,
+    const char *name, int parameter, struct es_err *err)
+{
+	int n, there = number_of(r->file.db, name, &n, err);
+
+	if (there > 0)
+		sqlite3_str_appendf(s, " and k.v%d = ?%d", n, parameter);
+	else if (there == 0)
+		es_fail(err, ES_FAILED, "%s: its keys have no %.100s",
+		    r->file.link, name);
+	return there > 0 ? 0 : -1;
+}
+
+static char *select_sql(struct view_reader *r, const struct query_pair *values,
+    size_t n, struct es_err *err)
 {
 	sqlite3_str *s = sqlite3_str_new(NULL);
+	int result = 0;
+	char *sql;
 	size_t i;
 
-	sqlite3_str_appendf(s, "select key, state, position from states");
-	for (i = 0; i < n; i++) {
-		sqlite3_str_appendf(s, i ? " and " : " where ");
-		viewfile_extract(s, values[i].name);
-		sqlite3_str_appendf(s, " is ?%d", (int)i + 1);
-	}
-	sqlite3_str_appendf(s, " order by key");
-	return sqlite3_str_finish(s);
+	sqlite3_str_appendf(s, "select s.key, s.state, s.position from "
+	    "states s%s", n ? ", es_model_key k where k.key = s.key" : "");
+	for (i = 0; i < n && result == 0; i++)
+		result = add_condition(r, s, values[i].name, (int)i + 1, err);
+	sqlite3_str_appendf(s, " order by s.key");
+	sql = sqlite3_str_finish(s);
+	if (!sql)
+		es_fail_nomem(err);
+	if (result == 0)
+		return sql;
+	sqlite3_free(sql);
+	return NULL;
 }
 
 static int prepare(struct view_reader *r, const struct query_pair *values,
@@ -54,20 +90,15 @@ static int prepare(struct view_reader *r, const struct query_pair *values,
 	size_t i;
 	int result;
 
-	for (i = 0; i < n; i++)
-		if (!viewfile_name_ok(values[i].name))
-			return es_fail(err, ES_FAILED, "%s: no such name",
-			    r->file.link);
-	sql = select_sql(values, n);
-	if (!sql)
-		return es_fail_nomem(err);
+	if (db_read_begin(r->file.db, err) < 0 ||
+	    !(sql = select_sql(r, values, n, err)))
+		return -1;
 	result = db_prepare(r->file.db, sql, &r->st, err);
 	sqlite3_free(sql);
 	for (i = 0; i < n && result == 0; i++)
-		if (values[i].value)
-			sqlite3_bind_text(r->st, (int)i + 1, values[i].value,
-			    -1, SQLITE_TRANSIENT);
-	return result < 0 ? -1 : db_read_begin(r->file.db, err);
+		sqlite3_bind_text(r->st, (int)i + 1, values[i].value, -1,
+		    SQLITE_TRANSIENT);
+	return result;
 }
 
 int view_read_open(const char *store, const char *name,

@@ -4,19 +4,32 @@
 
 /*
  * The tables of a generation.  es_model has one row; its position moves in the
- * transaction that brings the states there.
+ * transaction that brings the states there.  es_model_key has the values of a
+ * key in columns v1, v2, … in partition_by order, so that states are found by
+ * some of them and the view needs no function of JSON: those SQLite 3.40 does
+ * not let a view call where the schema is not trusted.
  */
 static const char tables[] =
 "create table states(key TEXT PRIMARY KEY, state TEXT, position INTEGER);"
 "create table es_model("
 "  store text not null, epoch text not null, position integer not null,"
 "  id text not null, projector text not null, hash text not null,"
-"  definition text not null);";
+"  definition text not null);"
+"create table es_model_name(n integer primary key, name text not null);";
 
-/* The path stands in SQL text: an index is found by its expression alone. */
-void viewfile_extract(sqlite3_str *s, const char *name)
+static void keys_sql(sqlite3_str *s, const struct handler *h)
 {
-	sqlite3_str_appendf(s, "json_extract(key,'$.\"%q\"')", name);
+	int n = (int)h->n_partition_by, i;
+
+	sqlite3_str_appendf(s, "create table es_model_key("
+	    "key text primary key");
+	for (i = 1; i <= n; i++)
+		sqlite3_str_appendf(s, ", v%d text not null", i);
+	sqlite3_str_appendf(s, ") without rowid;");
+	for (i = 1; i <= n; i++)
+		sqlite3_str_appendf(s, "create index es_model_key_%d on "
+		    "es_model_key(v%d);insert into es_model_name(n, name) "
+		    "values (%d, %Q);", i, i, i, h->partition_by[i - 1]);
 }
 
 static char *names_sql(const char *view, const struct handler *h)
@@ -24,20 +37,14 @@ static char *names_sql(const char *view, const struct handler *h)
 	sqlite3_str *s = sqlite3_str_new(NULL);
 	size_t i;
 
-	/* With one name every message has all of it: the key finds it. */
-	for (i = 0; i < h->n_partition_by && h->n_partition_by > 1; i++) {
-		sqlite3_str_appendf(s, "create index es_model_%d on states(",
-		    (int)i + 1);
-		viewfile_extract(s, h->partition_by[i]);
-		sqlite3_str_appendf(s, ");");
-	}
+	keys_sql(s, h);
 	sqlite3_str_appendf(s, "create view \"%w\" as select ", view);
-	for (i = 0; i < h->n_partition_by; i++) {
-		viewfile_extract(s, h->partition_by[i]);
-		sqlite3_str_appendf(s, " as \"%w\",", h->partition_by[i]);
-	}
-	sqlite3_str_appendf(s, "state,position from states;"
+	for (i = 0; i < h->n_partition_by; i++)
+		sqlite3_str_appendf(s, "k.v%d as \"%w\", ", (int)i + 1,
+		    h->partition_by[i]);
+	sqlite3_str_appendf(s, "s.state, s.position from states s%s;"
 	    "pragma application_id=%d;pragma user_version=%d",
+	    h->n_partition_by ? " join es_model_key k on k.key = s.key" : "",
 	    VIEW_APPLICATION_ID, VIEW_FORMAT);
 	return sqlite3_str_finish(s);
 }

@@ -49,13 +49,11 @@ static int prepare_match(struct view *v, uint64_t names, sqlite3_stmt **out,
 	size_t i;
 	int r, n = 0;
 
-	sqlite3_str_appendf(s, "select key from states");
+	sqlite3_str_appendf(s, "select key from es_model_key");
 	for (i = 0; i < v->handler->n_partition_by; i++) {
 		if (!(names >> i & 1))
 			continue;
-		sqlite3_str_appendf(s, "%s", word);
-		viewfile_extract(s, v->handler->partition_by[i]);
-		sqlite3_str_appendf(s, " = ?%d", ++n);
+		sqlite3_str_appendf(s, "%sv%d = ?%d", word, (int)i + 1, ++n);
 		word = " and ";
 	}
 	sql = sqlite3_str_finish(s);

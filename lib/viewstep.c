@@ -102,6 +102,18 @@ static int unmoved(struct view *v, bool *yes, struct es_err *err)
 	return 0;
 }
 
+/* What a new state is found by. */
+static int write_key(struct view *v, const struct viewbatch_state *s,
+    struct es_err *err)
+{
+	size_t i;
+
+	db_bind_text(v->add_key, 1, s->key);
+	for (i = 0; i < v->handler->n_partition_by; i++)
+		db_bind_text(v->add_key, (int)i + 2, span_str(s->values[i]));
+	return db_done(v->file.db, v->add_key, err);
+}
+
 static int write_states(struct view *v, struct es_err *err)
 {
 	struct viewbatch *b = &v->batch;
@@ -114,7 +126,8 @@ static int write_states(struct view *v, struct es_err *err)
 		db_bind_text(v->upsert, 1, s->key);
 		db_bind_text(v->upsert, 2, viewbatch_text(b, s));
 		sqlite3_bind_int64(v->upsert, 3, viewbatch_position(b, s));
-		if (db_done(v->file.db, v->upsert, err) < 0)
+		if (db_done(v->file.db, v->upsert, err) < 0 ||
+		    (s->birth && write_key(v, s, err) < 0))
 			return -1;
 	}
 	return 0;
