@@ -5,13 +5,8 @@
 #include "indexint.h"
 #include "tagkey.h"
 
-/*
- * Bytes of an open chunk, and of a tag_post chunk.  Larger open chunks are
- * spread over the shapes' pages less often, and make each write longer;
- * tests/bench/LAYOUTS.md has the figures.
- */
-#define OPEN_MAX 240
-#define POST_MAX 240
+/* Bytes of a tail row: with its header it just fits into a page of 4096. */
+#define ROW_MAX 3900
 
 /* Gathered postings are written early when there are so many. */
 #define GATHER_MAX 65536
@@ -25,6 +20,7 @@ int index_open(struct sqlite3 *db, const unsigned char secret[16],
 	if (!ix)
 		return es_fail_nomem(err);
 	ix->db.db = db;
+	ix->tail_span = INDEX_TAIL;
 	memcpy(ix->secret, secret, sizeof ix->secret);
 	return 0;
 }
@@ -37,10 +33,12 @@ void index_close(struct index *ix)
 	free(ix->wait);
 	buf_free(&ix->row.data);
 	buf_free(&ix->data);
+	buf_free(&ix->keys);
 	postings_free(&ix->open);
 	postings_free(&ix->list);
 	postings_free(&ix->chunk);
 	postings_free(&ix->merged);
+	index_tail_free(ix);
 	free(ix);
 }
 
@@ -54,27 +52,34 @@ uint64_t index_rows_read(const struct index *ix)
 	return ix->db.rows_read;
 }
 
+void index_set_tail(struct index *ix, int64_t span)
+{
+	ix->tail_span = span;
+}
+
 void index_rollback(struct index *ix)
 {
 	ix->n_wait = 0;
 	ix->newest = 0;
 }
 
-int index_add(struct index *ix, int64_t position, int shape,
+static bool has_key(const struct entry *e, size_t n, uint64_t key)
+{
+	while (n--)
+		if (e[n].key == key)
+			return true;
+	return false;
+}
+
+int index_gather(struct index *ix, int64_t position, int shape,
     const uint64_t *keys, size_t n, struct es_err *err)
 {
+	size_t cap = ix->cap_wait ? ix->cap_wait : 256, i, m = 0;
 	struct entry *to;
-	size_t i;
 
-	if (position <= ix->newest || position > INDEX_POSITION_MAX ||
-	    shape < 0 || shape >= INDEX_SHAPES || n > INDEX_KEYS)
-		return es_fail(err, ES_FAILED, "index: cannot add position "
-		    "%lld, shape %d, %zu keys", (long long)position, shape, n);
-	if (ix->n_wait + n >= GATHER_MAX && index_flush(ix, err))
-		return -1;
-	if (ix->n_wait + n + 1 > ix->cap_wait) {
-		size_t cap = ix->cap_wait ? ix->cap_wait * 2 : 256;
-
+	while (ix->n_wait + n + 1 > cap)
+		cap *= 2;
+	if (cap > ix->cap_wait) {
 		to = realloc(ix->wait, cap * sizeof *to);
 		if (!to)
 			return es_fail_nomem(err);
@@ -84,190 +89,169 @@ int index_add(struct index *ix, int64_t position, int shape,
 	to = ix->wait + ix->n_wait;
 	*to++ = (struct entry){INDEX_EVERY, position, (short)shape, 0};
 	for (i = 0; i < n; i++)
-		*to++ = (struct entry){keys[i], position, (short)shape,
-		    (short)i};
-	ix->n_wait += n + 1;
+		if (!has_key(to, m, keys[i])) {
+			to[m] = (struct entry){keys[i], position,
+			    (short)shape, (short)m};
+			m++;
+		}
+	ix->n_wait += m + 1;
+	return 0;
+}
+
+static bool are_keys(const uint64_t *keys, size_t n)
+{
+	while (n--)
+		if (keys[n] == INDEX_EVERY || keys[n] > INT64_MAX)
+			return false;
+	return true;
+}
+
+int index_add(struct index *ix, int64_t position, int shape,
+    const uint64_t *keys, size_t n, struct es_err *err)
+{
+	if (position <= ix->newest || position > INDEX_POSITION_MAX ||
+	    shape < 0 || shape >= INDEX_SHAPES || n > INDEX_KEYS ||
+	    !are_keys(keys, n))
+		return es_fail(err, ES_FAILED, "index: cannot add position "
+		    "%lld, shape %d, %zu keys", (long long)position, shape, n);
+	if ((ix->n_wait + n >= GATHER_MAX && index_flush(ix, err)) ||
+	    index_gather(ix, position, shape, keys, n, err))
+		return -1;
 	ix->newest = position;
 	return 0;
 }
 
-static int by_key(const void *pa, const void *pb)
+static void store(uint64_t v, unsigned char *p)
 {
-	const struct entry *a = pa, *b = pb;
+	int i;
 
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	return (a->position > b->position) - (a->position < b->position);
+	for (i = 0; i < 8; i++, v >>= 8)
+		p[i] = (unsigned char)v;
 }
 
-static int by_shape(const void *pa, const void *pb)
+/* Copy the newest row's bytes to ix->data and ix->keys; 1, 0 without one. */
+static int newest_row(struct index *ix, struct tail_row *row,
+    struct es_err *err)
 {
-	const struct posting *a = pa, *b = pb;
-
-	if (a->shape != b->shape)
-		return a->shape - b->shape;
-	return (a->position > b->position) - (a->position < b->position);
-}
-
-static int save_chunk(struct index *ix, int64_t id, int shape,
-    const struct post_row *row, bool is_new, struct es_err *err)
-{
-	if (buf_check(&ix->data, err))
-		return -1;
-	return indexdb_post_save(&ix->db, id, shape, row->first, row->last,
-	    buf_span(&ix->data), is_new, err);
-}
-
-/* Append postings of one shape to its newest chunk, and to new ones. */
-static int append_run(struct index *ix, int64_t id, const struct posting *run,
-    size_t n, struct es_err *err)
-{
-	struct post_row row = {0};
-	int shape = run->shape, rc;
-	bool is_new;
-	size_t i;
+	int rc;
 
 	buf_truncate(&ix->data, 0);
-	if (indexdb_post(&ix->db, true, id, shape, INT64_MAX, err) ||
-	    (rc = indexdb_post_step(&ix->db, true, &row, err)) < 0)
+	buf_truncate(&ix->keys, 0);
+	if (indexdb_tail(&ix->db, true, INT64_MIN, err) ||
+	    (rc = indexdb_tail_step(&ix->db, true, row, err)) < 0)
 		return -1;
-	is_new = rc == 0;
-	if (!is_new) {
-		buf_add(&ix->data, row.data, row.n);
-		indexdb_post_end(&ix->db, true);
-	}
-	for (i = 0; i < n; i++) {
-		if (ix->data.n >= POST_MAX || (i == 0 && is_new)) {
-			if (i > 0 && save_chunk(ix, id, shape, &row, is_new,
-			    err))
-				return -1;
-			buf_truncate(&ix->data, 0);
-			row.first = run[i].position;
-			row.last = row.first - 1;
-			is_new = true;
-		}
-		chunk_add(&ix->data, row.last, shape, run[i]);
-		row.last = run[i].position;
-	}
-	return save_chunk(ix, id, shape, &row, is_new, err);
-}
-
-/* Move the open postings of a row, which are in ix->open, to tag_post. */
-static int spill(struct index *ix, struct es_err *err)
-{
-	struct posting *p = ix->open.p;
-	size_t n = ix->open.n, i, j;
-
-	qsort(p, n, sizeof *p, by_shape);
-	for (i = 0; i < n; i = j) {
-		for (j = i + 1; j < n && p[j].shape == p[i].shape; j++)
-			;
-		if (append_run(ix, ix->row.id, p + i, j - i, err))
-			return -1;
-	}
-	ix->row.spilled += (int64_t)n;
-	buf_truncate(&ix->row.data, 0);
-	return 0;
-}
-
-static int add_open(struct open_row *row, const struct entry *e, size_t n)
-{
-	int64_t last = row->data.n ? row->last : indexdb_base(row->id);
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		chunk_add(&row->data, last, CHUNK_MIXED,
-		    (struct posting){e[i].position, e[i].shape});
-		last = e[i].position;
-	}
-	row->last = last;
-	return 0;
-}
-
-/* Spill the row and the n postings that it has no room for. */
-static int spill_with(struct index *ix, const struct entry *e, size_t n,
-    struct es_err *err)
-{
-	size_t i;
-
-	ix->open.n = 0;
-	if (ix->row.data.n > 0 && index_read_open(ix, err))
-		return -1;
-	for (i = 0; i < n; i++)
-		if (postings_add(&ix->open, e[i].position, e[i].shape))
-			return es_fail_nomem(err);
-	ix->row.last = e[n - 1].position;
-	return spill(ix, err);
-}
-
-/* Find the open row of a key, or begin one; 1 when it is new. */
-static int begin_row(struct index *ix, const struct entry *e,
-    struct es_err *err)
-{
-	struct open_row *row = &ix->row;
-	struct posting p = {e->position, e->shape};
-	int64_t id;
-	int rc = indexdb_key(&ix->db, e->key, &id, err);
-
-	if (rc < 0)
-		return -1;
-	if (!rc) {
-		row->id = indexdb_id(p, e->slot);
-		row->spilled = 0;
-		row->last = indexdb_base(row->id);
-		buf_truncate(&row->data, 0);
-		return indexdb_key_add(&ix->db, e->key, row->id, err) ? -1 : 1;
-	}
-	if ((rc = indexdb_open_row(&ix->db, id, row, err)))
-		return rc < 0 ? -1 : 0;
-	row->last = indexdb_base(id);
-	if (e->key != INDEX_EVERY) {
-		p = indexdb_id_posting(id);
-		chunk_add(&row->data, row->last, CHUNK_MIXED, p);
-		row->last = p.position;
-	}
+	if (!rc)
+		return 0;
+	buf_add(&ix->data, row->meta, row->n_meta);
+	buf_add(&ix->keys, row->keys, row->n_keys);
+	indexdb_tail_end(&ix->db, true);
 	return 1;
 }
 
-/* Write the n postings of one key, ascending. */
-static int write_key(struct index *ix, const struct entry *e, size_t n,
+static int save_row(struct index *ix, struct tail_row *row, bool is_new,
     struct es_err *err)
 {
-	struct open_row *row = &ix->row;
-	int is_new = begin_row(ix, e, err), rc;
-
-	if (is_new < 0)
+	if (buf_check(&ix->data, err) || buf_check(&ix->keys, err))
 		return -1;
-	if (e->position <= row->last)
-		return es_fail(err, ES_FAILED, "position %lld comes after %lld",
-		    (long long)e->position, (long long)row->last);
-	if (is_new && row->data.n == 0 && n == 1 && e->key != INDEX_EVERY)
-		return 0;	/* the row in tag_key says it all */
-	rc = row->data.n + 3 * n > OPEN_MAX ? spill_with(ix, e, n, err) :
-	    add_open(row, e, n);
-	return rc ? -1 : indexdb_open_save(&ix->db, row, is_new, err);
+	row->meta = (const unsigned char *)buf_span(&ix->data).p;
+	row->n_meta = ix->data.n;
+	row->keys = (const unsigned char *)buf_span(&ix->keys).p;
+	row->n_keys = ix->keys.n;
+	row->stamp = index_tail_stamp(ix, row);
+	return indexdb_tail_save(&ix->db, row, is_new, err);
+}
+
+/* e[0] stands for the message, e[1] to e[n - 1] for its keys. */
+static void add_message(struct index *ix, const struct entry *e, size_t n,
+    int64_t last)
+{
+	unsigned char key[8];
+	size_t i;
+
+	varint_add(&ix->data, (uint64_t)(e->position - last));
+	varint_add(&ix->data, (uint64_t)e->shape);
+	varint_add(&ix->data, n - 1);
+	for (i = 1; i < n; i++) {
+		store(e[i].key, key);
+		buf_add(&ix->keys, key, sizeof key);
+	}
+}
+
+static void begin_tail_row(struct index *ix, struct tail_row *row,
+    int64_t first)
+{
+	buf_truncate(&ix->data, 0);
+	buf_truncate(&ix->keys, 0);
+	row->prev = row->stamp;
+	row->first = first;
+	row->last = first - 1;
+}
+
+static int append(struct index *ix, struct es_err *err)
+{
+	const struct entry *e = ix->wait, *end = e + ix->n_wait;
+	struct tail_row row = {0};
+	int there = newest_row(ix, &row, err);
+	bool is_new = there == 0, dirty = false;
+	size_t n;
+
+	if (there < 0)
+		return -1;
+	for (; e < end; e += n) {
+		for (n = 1; e + n < end && e[n].key != INDEX_EVERY; n++)
+			;
+		if (row.first == 0 ||
+		    ix->data.n + ix->keys.n + 8 * n > ROW_MAX) {
+			if (dirty && save_row(ix, &row, is_new, err))
+				return -1;
+			begin_tail_row(ix, &row, e->position);
+			is_new = true;
+		}
+		add_message(ix, e, n, row.last);
+		row.last = e->position;
+		dirty = true;
+	}
+	return save_row(ix, &row, is_new, err);
+}
+
+static int take(struct index *ix, struct es_err *err)
+{
+	const struct tail *t = &ix->tail;
+	size_t i;
+
+	for (i = 0; i < t->n_message; i++) {
+		const struct tail_message *m = &t->message[i];
+
+		if (index_gather(ix, m->at.position, m->at.shape,
+		    t->key + m->key, index_tail_key(t, i + 1) - m->key, err))
+			return -1;
+	}
+	return indexdb_tail_clear(&ix->db, err);
 }
 
 int index_flush(struct index *ix, struct es_err *err)
 {
-	size_t n = ix->n_wait, i, j;
-	struct entry *e = ix->wait;
+	int64_t first, last;
 
-	if (n == 0)
+	if (ix->n_wait == 0)
 		return 0;
 	if (sqlite3_get_autocommit(ix->db.db))
 		return es_fail(err, ES_FAILED, "index: added to outside of a "
 		    "transaction");
-	qsort(e, n, sizeof *e, by_key);
-	for (i = 0; i < n; i = j) {
-		size_t m = 1;
-
-		for (j = i + 1; j < n && e[j].key == e[i].key; j++)
-			if (e[j].position != e[i + m - 1].position)
-				e[i + m++] = e[j];
-		if (write_key(ix, e + i, m, err))
-			return index_key_at(e[i].key, err);
-	}
+	if (index_tail_sync(ix, err))
+		return -1;
+	first = ix->wait[0].position;
+	last = index_tail_last(ix);
+	if (last >= first)
+		return es_fail(err, ES_FAILED, "index: position %lld comes "
+		    "after %lld", (long long)first, (long long)last);
+	if (last)
+		first = index_tail_first(ix);
+	if (ix->newest - first < ix->tail_span) {
+		if (append(ix, err))
+			return -1;
+	} else if (take(ix, err) || index_fold(ix, err))
+		return -1;
 	index_rollback(ix);
 	return 0;
 }

@@ -39,6 +39,7 @@
 #define INDEX_KEYS 64		/* keys a message at most, INDEX_EVERY aside */
 #define INDEX_POSITION_MAX ((INT64_C(1) << 45) - 1)
 #define INDEX_EVERY UINT64_C(0)	/* the key of every message */
+#define INDEX_TAIL 4000		/* positions kept back from the tables */
 
 struct sqlite3;
 struct index;
@@ -51,7 +52,7 @@ struct posting {
 /*
  * Which postings: those of key, of one of the shapes (ascending, each once;
  * NULL for any shape), with after < position < before.  "Anything after N?" is
- * after = N, reverse, max 1: it reads three rows or so however long the log.
+ * after = N, reverse, max 1: it reads a few rows however long the log is.
  */
 struct index_range {
 	uint64_t key;
@@ -89,8 +90,9 @@ int index_read(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err);
 
 /*
- * How many postings the key has, at most (any shape): at no cost that grows
- * with their number, so that the rarest of several keys can drive.
+ * How many postings the key has, at most (any shape; too high by INDEX_TAIL
+ * or so for the newest messages): at no cost that grows with their number, so that
+ * the rarest of several keys can drive.
  */
 int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err);
@@ -99,7 +101,7 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
 int index_reset(struct index *ix, struct es_err *err);
 
 /*
- * Visit every posting of the index, key by key, and check the index's own
+ * Visit every posting of the index, in some order, and check the index's own
  * consistency on the way.  visit returns 0 to go on, or -1 with err filled; it
  * must not use ix.
  */
@@ -108,5 +110,8 @@ int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
 
 /* Index rows read since it was opened, for tests of what a read costs. */
 uint64_t index_rows_read(const struct index *ix);
+
+/* Keep another number of positions back than INDEX_TAIL, for measuring. */
+void index_set_tail(struct index *ix, int64_t span);
 
 #endif

@@ -12,7 +12,10 @@ const char index_schema[] =
     " last INTEGER NOT NULL, data BLOB NOT NULL);\n"
     "CREATE TABLE tag_post(id INTEGER NOT NULL, shape INTEGER NOT NULL,"
     " first INTEGER NOT NULL, last INTEGER NOT NULL, data BLOB NOT NULL,"
-    " PRIMARY KEY(id, shape, first)) WITHOUT ROWID;\n";
+    " PRIMARY KEY(id, shape, first)) WITHOUT ROWID;\n"
+    "CREATE TABLE tag_tail(first INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
+    " stamp INTEGER NOT NULL, prev INTEGER NOT NULL, meta BLOB NOT NULL,"
+    " keys BLOB NOT NULL);\n";
 
 static const char *const sql[SQL_COUNT] = {
 	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
@@ -34,10 +37,22 @@ static const char *const sql[SQL_COUNT] = {
 	    " WHERE id = ?1 AND shape = ?2 AND first = ?3",
 	[SQL_POST_SHAPE] = "SELECT shape FROM tag_post"
 	    " WHERE id = ?1 AND shape >= ?2 ORDER BY shape LIMIT 1",
+	[SQL_TAIL_DOWN] = "SELECT first, last, stamp, prev, meta, keys"
+	    " FROM tag_tail WHERE first > ?1 ORDER BY first DESC",
+	[SQL_TAIL_UP] = "SELECT first, last, stamp, prev, meta, keys"
+	    " FROM tag_tail WHERE first > ?1 ORDER BY first",
+	[SQL_TAIL_STAMP] =
+	    "SELECT stamp FROM tag_tail ORDER BY first DESC LIMIT 1",
+	[SQL_TAIL_ADD] = "INSERT INTO tag_tail(first, last, stamp, prev, meta,"
+	    " keys) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_TAIL_SET] = "UPDATE tag_tail SET last = ?2, stamp = ?3, prev = ?4,"
+	    " meta = ?5, keys = ?6 WHERE first = ?1",
+	[SQL_TAIL_CLEAR] = "DELETE FROM tag_tail",
 	[SQL_KEYS] = "SELECT h, id FROM tag_key WHERE h > ?1"
 	    " ORDER BY h LIMIT 1",
 	[SQL_ROWS] = "SELECT (SELECT count(*) FROM tag_open),"
-	    " (SELECT count(*) FROM tag_post)",
+	    " (SELECT count(*) FROM tag_post),"
+	    " (SELECT count(*) FROM tag_tail)",
 };
 
 static int fail(struct indexdb *d, struct es_err *err)
@@ -50,19 +65,26 @@ static int fail(struct indexdb *d, struct es_err *err)
 	    "index: %s", sqlite3_errmsg(d->db));
 }
 
-/* The statement, ready to bind; NULL with err filled. */
+/* The statement with its first n parameters bound; NULL with err filled. */
 static sqlite3_stmt *statement(struct indexdb *d, enum indexdb_sql which,
-    struct es_err *err)
+    const int64_t *v, int n, struct es_err *err)
 {
 	sqlite3_stmt **st = &d->st[which];
+	int i;
 
 	if (!*st && sqlite3_prepare_v3(d->db, sql[which], -1,
 	    SQLITE_PREPARE_PERSISTENT, st, NULL)) {
 		fail(d, err);
 		return NULL;
 	}
+	for (i = 0; i < n; i++)
+		sqlite3_bind_int64(*st, i + 1, v[i]);
 	return *st;
 }
+
+#define STATEMENT(d, which, err, ...) statement(d, which, \
+	(int64_t[]){__VA_ARGS__}, \
+	sizeof (int64_t[]){__VA_ARGS__} / sizeof (int64_t), err)
 
 /* Step a query; end it when it is at its end or failed. */
 static int step(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
@@ -133,11 +155,11 @@ int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
 	*id = 0;
 	if (key == INDEX_EVERY)
 		return 1;
-	if (!(st = statement(d, SQL_KEY_FIND, err)))
+	st = STATEMENT(d, SQL_KEY_FIND, err, (int64_t)key);
+	if (!st || (rc = step(d, st, err)) < 0)
 		return -1;
-	sqlite3_bind_int64(st, 1, (int64_t)key);
-	if ((rc = step(d, st, err)) < 1)
-		return rc;
+	if (!rc)
+		return 0;
 	*id = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	return check_id(key, *id, err);
@@ -146,29 +168,24 @@ int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
 int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
     struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_KEY_ADD, err);
+	sqlite3_stmt *st = STATEMENT(d, SQL_KEY_ADD, err, (int64_t)key, id);
 
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, (int64_t)key);
-	sqlite3_bind_int64(st, 2, id);
-	return execute(d, st, err);
+	return st ? execute(d, st, err) : -1;
 }
 
 int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
     struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_OPEN_FIND, err);
+	sqlite3_stmt *st = STATEMENT(d, SQL_OPEN_FIND, err, id);
 	int rc;
 
-	if (!st)
-		return -1;
 	row->id = id;
 	row->spilled = row->last = 0;
 	buf_truncate(&row->data, 0);
-	sqlite3_bind_int64(st, 1, id);
-	if ((rc = step(d, st, err)) < 1)
-		return rc;
+	if (!st || (rc = step(d, st, err)) < 0)
+		return -1;
+	if (!rc)
+		return 0;
 	row->spilled = sqlite3_column_int64(st, 0);
 	row->last = sqlite3_column_int64(st, 1);
 	buf_add(&row->data, sqlite3_column_blob(st, 2),
@@ -183,13 +200,10 @@ int indexdb_open_save(struct indexdb *d, const struct open_row *row,
 	struct span data = buf_span(&row->data);
 	sqlite3_stmt *st;
 
-	if (buf_check(&row->data, err))
+	if (buf_check(&row->data, err) || !(st = STATEMENT(d, is_new ?
+	    SQL_OPEN_ADD : SQL_OPEN_SET, err, row->id, row->spilled,
+	    row->last)))
 		return -1;
-	if (!(st = statement(d, is_new ? SQL_OPEN_ADD : SQL_OPEN_SET, err)))
-		return -1;
-	sqlite3_bind_int64(st, 1, row->id);
-	sqlite3_bind_int64(st, 2, row->spilled);
-	sqlite3_bind_int64(st, 3, row->last);
 	sqlite3_bind_blob64(st, 4, data.p, data.n, SQLITE_STATIC);
 	return execute(d, st, err);
 }
@@ -202,14 +216,7 @@ static enum indexdb_sql post_sql(bool down)
 int indexdb_post(struct indexdb *d, bool down, int64_t id, int shape,
     int64_t from, struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, post_sql(down), err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int(st, 2, shape);
-	sqlite3_bind_int64(st, 3, from);
-	return 0;
+	return STATEMENT(d, post_sql(down), err, id, shape, from) ? 0 : -1;
 }
 
 int indexdb_post_step(struct indexdb *d, bool down, struct post_row *row,
@@ -235,16 +242,14 @@ void indexdb_post_end(struct indexdb *d, bool down)
 int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
     struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_POST_SHAPE, err);
+	sqlite3_stmt *st = STATEMENT(d, SQL_POST_SHAPE, err, id, *shape);
 	int64_t found;
 	int rc;
 
-	if (!st)
+	if (!st || (rc = step(d, st, err)) < 0)
 		return -1;
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int(st, 2, *shape);
-	if ((rc = step(d, st, err)) < 1)
-		return rc;
+	if (!rc)
+		return 0;
 	found = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	if (found < *shape || found >= INDEX_SHAPES)
@@ -257,30 +262,94 @@ int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
 int indexdb_post_save(struct indexdb *d, int64_t id, int shape, int64_t first,
     int64_t last, struct span data, bool is_new, struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, is_new ? SQL_POST_ADD : SQL_POST_SET,
-	    err);
+	sqlite3_stmt *st = STATEMENT(d, is_new ? SQL_POST_ADD : SQL_POST_SET,
+	    err, id, shape, first, last);
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int(st, 2, shape);
-	sqlite3_bind_int64(st, 3, first);
-	sqlite3_bind_int64(st, 4, last);
 	sqlite3_bind_blob64(st, 5, data.p, data.n, SQLITE_STATIC);
 	return execute(d, st, err);
+}
+
+int indexdb_tail_stamp(struct indexdb *d, int64_t *stamp, struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_TAIL_STAMP, NULL, 0, err);
+	int rc;
+
+	if (!st || (rc = step(d, st, err)) < 0)
+		return -1;
+	if (!rc)
+		return 0;
+	*stamp = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 1;
+}
+
+static enum indexdb_sql tail_sql(bool down)
+{
+	return down ? SQL_TAIL_DOWN : SQL_TAIL_UP;
+}
+
+int indexdb_tail(struct indexdb *d, bool down, int64_t after,
+    struct es_err *err)
+{
+	return STATEMENT(d, tail_sql(down), err, after) ? 0 : -1;
+}
+
+int indexdb_tail_step(struct indexdb *d, bool down, struct tail_row *row,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = d->st[tail_sql(down)];
+	int rc = step(d, st, err);
+
+	if (rc < 1)
+		return rc;
+	row->first = sqlite3_column_int64(st, 0);
+	row->last = sqlite3_column_int64(st, 1);
+	row->stamp = sqlite3_column_int64(st, 2);
+	row->prev = sqlite3_column_int64(st, 3);
+	row->meta = sqlite3_column_blob(st, 4);
+	row->n_meta = (size_t)sqlite3_column_bytes(st, 4);
+	row->keys = sqlite3_column_blob(st, 5);
+	row->n_keys = (size_t)sqlite3_column_bytes(st, 5);
+	return 1;
+}
+
+void indexdb_tail_end(struct indexdb *d, bool down)
+{
+	sqlite3_reset(d->st[tail_sql(down)]);
+}
+
+int indexdb_tail_save(struct indexdb *d, const struct tail_row *row,
+    bool is_new, struct es_err *err)
+{
+	sqlite3_stmt *st = STATEMENT(d, is_new ? SQL_TAIL_ADD : SQL_TAIL_SET,
+	    err, row->first, row->last, row->stamp, row->prev);
+
+	if (!st)
+		return -1;
+	sqlite3_bind_blob64(st, 5, row->meta, row->n_meta, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 6, row->keys, row->n_keys, SQLITE_STATIC);
+	return execute(d, st, err);
+}
+
+int indexdb_tail_clear(struct indexdb *d, struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, SQL_TAIL_CLEAR, NULL, 0, err);
+
+	return st ? execute(d, st, err) : -1;
 }
 
 int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
     struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_KEYS, err);
+	sqlite3_stmt *st = STATEMENT(d, SQL_KEYS, err, (int64_t)*key);
 	int rc;
 
-	if (!st)
+	if (!st || (rc = step(d, st, err)) < 0)
 		return -1;
-	sqlite3_bind_int64(st, 1, (int64_t)*key);
-	if ((rc = step(d, st, err)) < 1)
-		return rc;
+	if (!rc)
+		return 0;
 	*key = (uint64_t)sqlite3_column_int64(st, 0);
 	*id = sqlite3_column_int64(st, 1);
 	sqlite3_reset(st);
@@ -288,15 +357,15 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 }
 
 int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
-    struct es_err *err)
+    int64_t *tail, struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_ROWS, err);
-	int rc;
+	sqlite3_stmt *st = statement(d, SQL_ROWS, NULL, 0, err);
 
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || step(d, st, err) < 1)
 		return -1;
 	*open = sqlite3_column_int64(st, 0);
 	*post = sqlite3_column_int64(st, 1);
+	*tail = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
 	return 0;
 }
@@ -304,7 +373,7 @@ int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
 int indexdb_reset(struct indexdb *d, struct es_err *err)
 {
 	if (sqlite3_exec(d->db, "DELETE FROM tag_key; DELETE FROM tag_open;"
-	    " DELETE FROM tag_post", NULL, NULL, NULL))
+	    " DELETE FROM tag_post; DELETE FROM tag_tail", NULL, NULL, NULL))
 		return fail(d, err);
 	return 0;
 }

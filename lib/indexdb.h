@@ -4,6 +4,7 @@
  * tag_key   h -> id          a key that was ever used, and its id
  * tag_open  id -> data       a mixed chunk: the newest postings of the id
  * tag_post  id, shape, first -> data   plain chunks: older ones, by shape
+ * tag_tail  first -> meta, keys        the newest messages, not folded yet
  *
  * The id of a key is made of the first posting that it had: position, shape,
  * and the slot of the key in that message (see indexdb_id()).  So ids ascend
@@ -14,6 +15,14 @@
  * All postings of a tag_open row are newer than those of its id in tag_post;
  * `spilled` counts the latter.  The base of an open chunk is the position in
  * the id less one, that of a tag_post chunk is `first` less one.
+ *
+ * A row of tag_tail has messages in ascending position, from `first` to
+ * `last`: meta holds three varints a message (distance to the one before, for
+ * the first from first - 1; shape; number of keys), keys the keys of all, 8
+ * bytes each, lowest first.  All of the tail is newer than all in the other
+ * tables.  A row's stamp is a hash of what it holds and of prev, which is the
+ * stamp of the row before, or 0 in the first.  Only the newest row ever
+ * changes, so its stamp stands for the whole tail.
  *
  * Statements are prepared at first use and reset before a function returns,
  * except where it says otherwise.  Functions that look for a row return 1
@@ -27,7 +36,8 @@
 enum indexdb_sql {
 	SQL_KEY_FIND, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
 	SQL_POST_DOWN, SQL_POST_UP, SQL_POST_ADD, SQL_POST_SET, SQL_POST_SHAPE,
-	SQL_KEYS, SQL_ROWS, SQL_COUNT
+	SQL_TAIL_DOWN, SQL_TAIL_UP, SQL_TAIL_STAMP, SQL_TAIL_ADD,
+	SQL_TAIL_SET, SQL_TAIL_CLEAR, SQL_KEYS, SQL_ROWS, SQL_COUNT
 };
 
 struct indexdb {
@@ -45,6 +55,12 @@ struct post_row {
 	int64_t first, last;
 	const void *data;		/* until the statement moves */
 	size_t n;
+};
+
+struct tail_row {
+	int64_t first, last, stamp, prev;
+	const unsigned char *meta, *keys;	/* until the statement moves */
+	size_t n_meta, n_keys;			/* bytes */
 };
 
 void indexdb_close(struct indexdb *d);
@@ -81,12 +97,24 @@ int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
 int indexdb_post_save(struct indexdb *d, int64_t id, int shape, int64_t first,
     int64_t last, struct span data, bool is_new, struct es_err *err);
 
+/* The stamp of the newest row. */
+int indexdb_tail_stamp(struct indexdb *d, int64_t *stamp, struct es_err *err);
+/* Walk the rows begun after a position, newest first or oldest first. */
+int indexdb_tail(struct indexdb *d, bool down, int64_t after,
+    struct es_err *err);
+int indexdb_tail_step(struct indexdb *d, bool down, struct tail_row *row,
+    struct es_err *err);
+void indexdb_tail_end(struct indexdb *d, bool down);
+int indexdb_tail_save(struct indexdb *d, const struct tail_row *row,
+    bool is_new, struct es_err *err);
+int indexdb_tail_clear(struct indexdb *d, struct es_err *err);
+
 /* The least key above *key, with its id (for a walk over all). */
 int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
     struct es_err *err);
-/* How many rows tag_open and tag_post have. */
+/* How many rows the tables have. */
 int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
-    struct es_err *err);
+    int64_t *tail, struct es_err *err);
 int indexdb_reset(struct indexdb *d, struct es_err *err);
 
 #endif

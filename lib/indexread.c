@@ -170,6 +170,23 @@ static int read_key(struct index *ix, const struct index_range *r,
 	return 0;
 }
 
+/* All of the tail is newer than all that is folded. */
+static int read_both(struct index *ix, const struct index_range *r,
+    struct posting *out, size_t max, size_t *n, struct es_err *err)
+{
+	int64_t first;
+
+	if (index_tail_sync(ix, err))
+		return -1;
+	first = index_tail_first(ix);
+	if (r->reverse && index_tail_read(ix, r, out, max, n, err))
+		return -1;
+	if (*n < max && (!first || first - 1 > r->after) &&
+	    read_key(ix, r, out, max, n, err))
+		return -1;
+	return r->reverse ? 0 : index_tail_read(ix, r, out, max, n, err);
+}
+
 int index_read(struct index *ix, const struct index_range *range,
     struct posting *out, size_t max, size_t *n, struct es_err *err)
 {
@@ -182,28 +199,37 @@ int index_read(struct index *ix, const struct index_range *range,
 		return 0;
 	if (index_flush(ix, err))
 		return -1;
-	return read_key(ix, &r, out, max, n, err) ? index_key_at(r.key, err) : 0;
+	return read_both(ix, &r, out, max, n, err) ? index_key_at(r.key, err) :
+	    0;
 }
 
-int index_count(struct index *ix, uint64_t key, int64_t *count,
+static int count_key(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err)
 {
 	int64_t id;
 	int rc;
 
-	*count = 0;
-	if (index_flush(ix, err))
-		return -1;
 	if ((rc = indexdb_key(&ix->db, key, &id, err)) < 1)
-		return rc ? index_key_at(key, err) : 0;
+		return rc;
 	rc = indexdb_open_row(&ix->db, id, &ix->row, err);
 	if (rc < 0)
-		return index_key_at(key, err);
+		return -1;
 	if (rc)
-		*count = ix->row.spilled + (int64_t)(ix->row.data.n / 2);
+		*count += ix->row.spilled + (int64_t)(ix->row.data.n / 2);
 	else
-		*count = key != INDEX_EVERY;
+		*count += key != INDEX_EVERY;
 	return 0;
+}
+
+int index_count(struct index *ix, uint64_t key, int64_t *count,
+    struct es_err *err)
+{
+	*count = 0;
+	if (index_flush(ix, err) || index_tail_sync(ix, err))
+		return -1;
+	if (index_tail_first(ix))
+		*count = index_tail_last(ix) - index_tail_first(ix) + 1;
+	return count_key(ix, key, count, err) ? index_key_at(key, err) : 0;
 }
 
 /* ---- the walk over all ---- */
@@ -214,6 +240,7 @@ struct walk {
 	void *arg;
 	uint64_t key;
 	int64_t open, post;		/* rows met */
+	int64_t newest;			/* position */
 };
 
 static int visit_all(const struct walk *w, const struct postings *l,
@@ -261,6 +288,8 @@ static int walk_row(struct index *ix, struct walk *w, struct es_err *err)
 	int64_t count = 0, end;
 
 	w->open++;
+	if (row->last > w->newest)
+		w->newest = row->last;
 	if (index_read_open(ix, err))
 		return -1;
 	end = ix->open.n ? ix->open.p[0].position : row->last + 1;
@@ -294,8 +323,8 @@ static int walk_key(struct index *ix, struct walk *w, int64_t id,
 int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
     struct posting p, struct es_err *err), void *arg, struct es_err *err)
 {
-	struct walk w = {visit, arg, INDEX_EVERY, 0, 0};
-	int64_t id = 0, open, post;
+	struct walk w = {visit, arg, INDEX_EVERY, 0, 0, 0};
+	int64_t id = 0, open, post, tail;
 	int rc;
 
 	if (index_flush(ix, err))
@@ -304,10 +333,11 @@ int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
 		if (walk_key(ix, &w, id, err))
 			return index_key_at(w.key, err);
 	} while ((rc = indexdb_key_next(&ix->db, &w.key, &id, err)) == 1);
-	if (rc < 0 || indexdb_count(&ix->db, &open, &post, err))
+	if (rc < 0 || indexdb_count(&ix->db, &open, &post, &tail,
+	    err))
 		return -1;
 	if (open != w.open || post != w.post)
 		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
 		    (long long)(open - w.open + post - w.post));
-	return 0;
+	return index_tail_walk(ix, w.newest, tail, visit, arg, err);
 }

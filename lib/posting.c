@@ -34,7 +34,7 @@ void postings_free(struct postings *l)
 	*l = (struct postings){0};
 }
 
-static void varint_add(struct buf *b, uint64_t v)
+void varint_add(struct buf *b, uint64_t v)
 {
 	while (v > 0x7f) {
 		buf_addc(b, (char)(v | 0x80));
@@ -43,9 +43,7 @@ static void varint_add(struct buf *b, uint64_t v)
 	buf_addc(b, (char)v);
 }
 
-/* Values of 49 bits at most; that is above INDEX_POSITION_MAX. */
-static int varint_read(const unsigned char **p, const unsigned char *end,
-    int64_t *v)
+int varint_read(const unsigned char **p, const unsigned char *end, int64_t *v)
 {
 	const unsigned char *q = *p;
 	int shift = 0;
@@ -90,7 +88,7 @@ int chunk_read(struct postings *l, int64_t base, int shape, const void *data,
 	return 0;
 }
 
-static bool wanted(const struct index_range *r, struct posting p)
+bool posting_wanted(const struct index_range *r, struct posting p)
 {
 	size_t lo = 0, hi = r->nshapes;
 
@@ -117,7 +115,7 @@ void postings_take(const struct postings *l, const struct index_range *r,
 	for (i = 0; i < l->n && *n < max; i++) {
 		struct posting p = l->p[r->reverse ? l->n - 1 - i : i];
 
-		if (wanted(r, p))
+		if (posting_wanted(r, p))
 			out[(*n)++] = p;
 	}
 }

@@ -30,6 +30,13 @@ int postings_room(struct postings *l, size_t n);
 int postings_add(struct postings *l, int64_t position, int shape);
 void postings_free(struct postings *l);
 
+/*
+ * varint_read() moves *p past the varint; 1 when it is cut off or has more
+ * than 49 bits, which is above INDEX_POSITION_MAX.
+ */
+void varint_add(struct buf *b, uint64_t v);
+int varint_read(const unsigned char **p, const unsigned char *end, int64_t *v);
+
 /* Append postings to the bytes of a chunk whose newest position is last. */
 void chunk_add(struct buf *data, int64_t last, int shape, struct posting p);
 
@@ -40,6 +47,9 @@ void chunk_add(struct buf *data, int64_t last, int shape, struct posting p);
  */
 int chunk_read(struct postings *l, int64_t base, int shape, const void *data,
     size_t n);
+
+/* Whether the range, whose before is not 0, wants p; its key is not asked. */
+bool posting_wanted(const struct index_range *r, struct posting p);
 
 /*
  * Copy what the range (its before is never 0) wants of an ascending list to

@@ -2,41 +2,31 @@
 
 #define BITS(n) ((UINT64_C(1) << (n)) - 1)
 
-static uint64_t load64(const unsigned char *p)
-{
-	uint64_t v = 0;
-	int i;
-
-	for (i = 7; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint64_t rotl(uint64_t v, int n)
+static inline uint64_t rotl(uint64_t v, int n)
 {
 	return v << n | v >> (64 - n);
 }
 
-static void rounds(uint64_t v[4], int n)
+/* Inlined with an array that never leaves its function: in registers. */
+static inline void mix(uint64_t v[4])
 {
-	while (n--) {
-		v[0] += v[1];
-		v[2] += v[3];
-		v[1] = rotl(v[1], 13) ^ v[0];
-		v[3] = rotl(v[3], 16) ^ v[2];
-		v[0] = rotl(v[0], 32);
-		v[2] += v[1];
-		v[0] += v[3];
-		v[1] = rotl(v[1], 17) ^ v[2];
-		v[3] = rotl(v[3], 21) ^ v[0];
-		v[2] = rotl(v[2], 32);
-	}
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] = rotl(v[2], 32);
 }
 
-static void absorb(uint64_t v[4], uint64_t word)
+static inline void absorb(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
-	rounds(v, 2);
+	mix(v);
+	mix(v);
 	v[0] ^= word;
 }
 
@@ -59,7 +49,10 @@ uint64_t siphash(const unsigned char secret[16], const void *p, size_t n)
 		word |= (uint64_t)q[i] << (8 * i);
 	absorb(v, word);
 	v[2] ^= 0xff;
-	rounds(v, 4);
+	mix(v);
+	mix(v);
+	mix(v);
+	mix(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 

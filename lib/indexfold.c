@@ -1,0 +1,184 @@
+#include <stdlib.h>
+
+#include "indexint.h"
+
+/*
+ * Bytes of an open chunk, and of a tag_post chunk.  Larger open chunks are
+ * spread over the shapes' pages less often, and make each write longer;
+ * tests/bench/LAYOUTS.md has the figures.
+ */
+#define OPEN_MAX 500
+#define POST_MAX 400
+
+static int by_key(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
+	return (a->position > b->position) - (a->position < b->position);
+}
+
+static int by_shape(const void *pa, const void *pb)
+{
+	const struct posting *a = pa, *b = pb;
+
+	if (a->shape != b->shape)
+		return a->shape - b->shape;
+	return (a->position > b->position) - (a->position < b->position);
+}
+
+static int save_chunk(struct index *ix, int64_t id, int shape,
+    const struct post_row *row, bool is_new, struct es_err *err)
+{
+	if (buf_check(&ix->data, err))
+		return -1;
+	return indexdb_post_save(&ix->db, id, shape, row->first, row->last,
+	    buf_span(&ix->data), is_new, err);
+}
+
+/* Append postings of one shape to its newest chunk, and to new ones. */
+static int append_run(struct index *ix, int64_t id, const struct posting *run,
+    size_t n, struct es_err *err)
+{
+	struct post_row row = {0};
+	int shape = run->shape, rc;
+	bool is_new;
+	size_t i;
+
+	buf_truncate(&ix->data, 0);
+	if (indexdb_post(&ix->db, true, id, shape, INT64_MAX, err) ||
+	    (rc = indexdb_post_step(&ix->db, true, &row, err)) < 0)
+		return -1;
+	is_new = rc == 0;
+	if (!is_new) {
+		buf_add(&ix->data, row.data, row.n);
+		indexdb_post_end(&ix->db, true);
+	}
+	for (i = 0; i < n; i++) {
+		if (ix->data.n >= POST_MAX || (i == 0 && is_new)) {
+			if (i > 0 && save_chunk(ix, id, shape, &row, is_new,
+			    err))
+				return -1;
+			buf_truncate(&ix->data, 0);
+			row.first = run[i].position;
+			row.last = row.first - 1;
+			is_new = true;
+		}
+		chunk_add(&ix->data, row.last, shape, run[i]);
+		row.last = run[i].position;
+	}
+	return save_chunk(ix, id, shape, &row, is_new, err);
+}
+
+/* Move the open postings of a row, which are in ix->open, to tag_post. */
+static int spill(struct index *ix, struct es_err *err)
+{
+	struct posting *p = ix->open.p;
+	size_t n = ix->open.n, i, j;
+
+	qsort(p, n, sizeof *p, by_shape);
+	for (i = 0; i < n; i = j) {
+		for (j = i + 1; j < n && p[j].shape == p[i].shape; j++)
+			;
+		if (append_run(ix, ix->row.id, p + i, j - i, err))
+			return -1;
+	}
+	ix->row.spilled += (int64_t)n;
+	buf_truncate(&ix->row.data, 0);
+	return 0;
+}
+
+static int add_open(struct open_row *row, const struct entry *e, size_t n)
+{
+	int64_t last = row->data.n ? row->last : indexdb_base(row->id);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		chunk_add(&row->data, last, CHUNK_MIXED,
+		    (struct posting){e[i].position, e[i].shape});
+		last = e[i].position;
+	}
+	row->last = last;
+	return 0;
+}
+
+/* Spill the row and the n postings that it has no room for. */
+static int spill_with(struct index *ix, const struct entry *e, size_t n,
+    struct es_err *err)
+{
+	size_t i;
+
+	ix->open.n = 0;
+	if (ix->row.data.n > 0 && index_read_open(ix, err))
+		return -1;
+	for (i = 0; i < n; i++)
+		if (postings_add(&ix->open, e[i].position, e[i].shape))
+			return es_fail_nomem(err);
+	ix->row.last = e[n - 1].position;
+	return spill(ix, err);
+}
+
+/* Find the open row of a key, or begin one; 1 when it is new. */
+static int begin_row(struct index *ix, const struct entry *e,
+    struct es_err *err)
+{
+	struct open_row *row = &ix->row;
+	struct posting p = {e->position, e->shape};
+	int64_t id;
+	int rc = indexdb_key(&ix->db, e->key, &id, err);
+
+	if (rc < 0)
+		return -1;
+	if (!rc) {
+		row->id = indexdb_id(p, e->slot);
+		row->spilled = 0;
+		row->last = indexdb_base(row->id);
+		buf_truncate(&row->data, 0);
+		return indexdb_key_add(&ix->db, e->key, row->id, err) ? -1 : 1;
+	}
+	if ((rc = indexdb_open_row(&ix->db, id, row, err)))
+		return rc < 0 ? -1 : 0;
+	row->last = indexdb_base(id);
+	if (e->key != INDEX_EVERY) {
+		p = indexdb_id_posting(id);
+		chunk_add(&row->data, row->last, CHUNK_MIXED, p);
+		row->last = p.position;
+	}
+	return 1;
+}
+
+/* Write the n postings of one key, ascending. */
+static int write_key(struct index *ix, const struct entry *e, size_t n,
+    struct es_err *err)
+{
+	struct open_row *row = &ix->row;
+	int is_new = begin_row(ix, e, err), rc;
+
+	if (is_new < 0)
+		return -1;
+	if (e->position <= row->last)
+		return es_fail(err, ES_FAILED, "position %lld comes after %lld",
+		    (long long)e->position, (long long)row->last);
+	if (is_new && row->data.n == 0 && n == 1 && e->key != INDEX_EVERY)
+		return 0;	/* the row in tag_key says it all */
+	rc = row->data.n + 3 * n > OPEN_MAX ? spill_with(ix, e, n, err) :
+	    add_open(row, e, n);
+	return rc ? -1 : indexdb_open_save(&ix->db, row, is_new, err);
+}
+
+int index_fold(struct index *ix, struct es_err *err)
+{
+	struct entry *e = ix->wait;
+	size_t n = ix->n_wait, i, j;
+
+	qsort(e, n, sizeof *e, by_key);
+	for (i = 0; i < n; i = j) {
+		for (j = i + 1; j < n && e[j].key == e[i].key; j++)
+			;
+		if (write_key(ix, e + i, j - i, err))
+			return index_key_at(e[i].key, err);
+	}
+	return 0;
+}
+
