@@ -1,21 +1,37 @@
 /*
  * jqrun: jq handlers, compiled once and run in a worker process.
  *
- * libjq cannot be contained inside a process (LIMITS 2), so it runs in a
- * forked worker with a soft deadline (jq_halt), a hard one (the parent kills)
- * and a memory limit; a handler that crashes, loops or eats memory is a fault
- * of one request.  After a death the worker is started again by the next
- * request, with empty slots.
+ * libjq cannot be contained inside a process (LIMITS 2), so this process never
+ * calls it.  A nursery, forked from here, compiles the program once and forks
+ * the workers; a worker has a soft deadline for each call of evolve, decide,
+ * react or initial (jq_halt), a hard one of twice that (it is killed), and a
+ * memory limit.  A handler that crashes, loops or eats memory is a fault of one
+ * request.  After a death the next request starts another worker, without
+ * compiling again, with empty slots.
  *
- *   jqrun_open      compile (in the worker) and report errors FILE:LINE
+ *   jqrun_open      compile and report errors FILE:LINE
  *   jqrun_submit    queue a request; any number may be under way
  *   jqrun_next      take the next reply, in order
  *   jqrun_call      both, waiting
  *
+ * Nothing blocks but jqrun_open, jqrun_clone's and jqrun_submit's fork of a
+ * worker, and jqrun_call; bytes move in jqrun_submit and jqrun_next.
+ *
  * States live in the worker: a request names a slot, 0 to JQRUN_SLOTS-1, that
  * holds the state of one partition; `fresh` starts it anew from initial.  The
  * caller keeps track of what is in a slot, and forgets all of them when
- * jqrun_generation() changes (the worker was started again).
+ * jqrun_generation() changes (the worker died).  A slot is empty at first, and
+ * after a fault in initial or evolve; a request that is not fresh for an empty
+ * slot is answered by JQ_LOST, and nothing was done.
+ *
+ * When a worker dies, the request that it was working on gets the bad result,
+ * those behind it get JQ_LOST: submit them again, fresh.
+ *
+ * A request is held in memory twice while it is under way: fold a long history
+ * by several JQ_FOLD requests of some hundred kilobytes.
+ *
+ * Single-threaded.  The texts of a request are copied by jqrun_submit(); a
+ * reply owns its own.
  */
 #ifndef ES_JQRUN_H
 #define ES_JQRUN_H
@@ -32,7 +48,8 @@ enum jqrun_op {
 };
 
 struct jqrun_limits {
-	int deadline_ms;	/* soft, for one request; hard is twice that */
+	int deadline_ms;	/* soft, for one call of a definition; hard is
+				   twice that */
 	size_t memory;		/* bytes of RLIMIT_DATA */
 };
 #define JQRUN_LIMITS_DEFAULT {1000, (size_t)1 << 30}
@@ -51,7 +68,8 @@ struct jqrun_request {
 enum jqrun_result {
 	JQ_OK, JQ_REJECTED,
 	JQ_FAULT,	/* the handler's own: error, type, no clean end */
-	JQ_DEADLINE, JQ_MEMORY, JQ_CRASH
+	JQ_DEADLINE, JQ_MEMORY, JQ_CRASH,
+	JQ_LOST		/* its slot's state is gone: submit it again, fresh */
 };
 
 /* One output of decide or react. */
@@ -72,8 +90,8 @@ struct jqrun_reply {
 	struct span reason;	/* rejected, or what went wrong */
 	struct span detail;	/* rejected: JSON text or SPAN_NONE */
 	/*
-	 * Which step failed: "initial", "evolve", "decide", "react"; and for
-	 * evolve the index of the event.
+	 * Which step failed: "initial", "evolve", "decide", "react" ("" for
+	 * JQ_LOST); and for evolve the index of the event.
 	 */
 	const char *operation;
 	size_t event;
@@ -86,7 +104,7 @@ void jqrun_reply_free(struct jqrun_reply *);
 struct jqrun;
 
 /*
- * Start a worker for the handler file's text.  On a compile error err reads
+ * Compile the handler file's text and start a worker.  On a compile error err reads
  * "FILE:LINE: message" with the user's own line numbers (several errors are
  * joined by newlines).  about: the value of `about` as JSON text ("{}" without
  * one), to be freed with buf_free by the caller.  defs: "name/arity" of all
@@ -102,20 +120,25 @@ void jqrun_close(struct jqrun *);
 /* A second worker of the same program, forked after the one compile. */
 int jqrun_clone(const struct jqrun *, struct jqrun **out, struct es_err *);
 
-/* Another deadline for requests that are submitted from now on. */
+/* Another (soft) deadline for requests that are submitted from now on. */
 void jqrun_set_deadline(struct jqrun *, int milliseconds);
 
+/* Changes when a worker has died, and with it what was in its slots. */
 unsigned jqrun_generation(const struct jqrun *);
 
 int jqrun_submit(struct jqrun *, const struct jqrun_request *,
     struct es_err *);
-/* 1 with a reply, 0 when none is complete yet (poll jqrun_poll's fds), -1 when
- * the worker cannot be run at all. */
+/*
+ * 1 with a reply, 0 when none is complete yet (poll jqrun_poll's fds, for at
+ * most jqrun_timeout()), -1 when the worker cannot be run at all.  The reply
+ * is zeroed or one that was used before.
+ */
 int jqrun_next(struct jqrun *, struct jqrun_reply *, struct es_err *);
-int jqrun_poll(const struct jqrun *, struct pollfd *fds);
-int jqrun_timeout(const struct jqrun *);
+int jqrun_poll(const struct jqrun *, struct pollfd *fds);	/* PROC_FDS */
+int jqrun_timeout(const struct jqrun *);	/* milliseconds, -1: none */
 size_t jqrun_pending(const struct jqrun *);
 
+/* Only while nothing else is under way. */
 int jqrun_call(struct jqrun *, const struct jqrun_request *,
     struct jqrun_reply *, struct es_err *);
 

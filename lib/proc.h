@@ -65,6 +65,13 @@ int proc_worker(struct proc *, int (*body)(int fd, void *ctx), void *ctx,
  */
 pid_t proc_fork(int fd, int (*body)(int fd, void *ctx), void *ctx);
 
+/* Both ends close-on-exec, above 2. */
+int proc_socketpair(int fds[2], struct es_err *);
+
+/* Built with a sanitizer, whose shadow memory no limit may touch and whose
+ * reports have to be heard. */
+bool proc_sanitized(void);
+
 /*
  * Take up our end of a socket pair whose other end a foreign process has.  Its
  * end is known by the end of the socket; there is no status.  pid 0 = not

@@ -76,12 +76,17 @@ static int nonblocking(int fd)
 	return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static int cloexec_socketpair(int fds[2])
+bool proc_sanitized(void)
+{
+	return HAS_SANITIZER;
+}
+
+int proc_socketpair(int fds[2], struct es_err *err)
 {
 	int i;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
-		return -1;
+		return es_fail_errno(err, "cannot make a socket pair");
 	for (i = 0; i < 2; i++) {
 		fds[i] = above_stdio(fds[i]);
 		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
@@ -186,8 +191,8 @@ int proc_worker(struct proc *p, int (*body)(int fd, void *ctx), void *ctx,
 	int fds[2];
 	pid_t pid;
 
-	if (cloexec_socketpair(fds) < 0)
-		return es_fail_errno(err, "cannot make a socket pair");
+	if (proc_socketpair(fds, err) < 0)
+		return -1;
 	pid = proc_fork(fds[1], limited_body, &l);
 	close(fds[1]);
 	if (pid < 0) {
