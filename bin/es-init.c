@@ -1,8 +1,8 @@
 /*
  * es-init: make or upgrade a store, and load its catalog; es-init(1).
  */
-#include "app.h"
 #include "cli.h"
+#include "runner.h"
 #include "store.h"
 #include "sys.h"
 
@@ -21,8 +21,9 @@ static const int flags[] = {CLI_CATALOG, CLI_NEW, 0};
 static const struct cli_program program = {
 	.name = "es-init",
 	.synopsis = synopsis,
-	.summary = "Make a store, or upgrade one, and load a catalog into it. "
-	    "Running it again is harmless.",
+	.summary = "Make a store, or upgrade one, and load a catalog into it; "
+	    "with an APP, create its groups too. Running it again is "
+	    "harmless.",
 	.examples =
 	    "  es-init                    es.db in this directory\n"
 	    "  es-init -m messages.json   ... with this catalog\n"
@@ -104,19 +105,14 @@ static int load(struct store *s, const struct catalog *c, bool *changed,
 	return store_commit(s, err);
 }
 
-/* The catalog is checked before there is a store that would lack it. */
-static int run(const struct options *o, struct es_err *err)
+static int make(const struct options *o, const struct catalog *catalog,
+    struct es_err *err)
 {
 	const char *path = o->cli.store;
-	struct catalog *catalog;
 	struct store *s = NULL;
 	bool created = false, changed = false;
 	int r;
 
-	if (o->new)
-		return app_new(o->new, err);
-	if (read_catalog(o, &catalog, err) < 0)
-		return -1;
 	r = store_create(path, &created, err);
 	if (r == 0 && o->cli.verbose)
 		cli_warn(&o->cli, "%s: %s", path, created ? "store made" :
@@ -129,6 +125,26 @@ static int run(const struct options *o, struct es_err *err)
 		cli_warn(&o->cli, "%s: %s", path, changed ? "catalog loaded" :
 		    "catalog is in force already");
 	store_close(s);
+	return r;
+}
+
+/* Catalog and app are checked before there is a store that would lack them. */
+static int run(const struct options *o, struct es_err *err)
+{
+	struct catalog *catalog;
+	struct app app = {0};
+	int r;
+
+	if (o->new)
+		return app_new(o->new, err);
+	if (read_catalog(o, &catalog, err) < 0)
+		return -1;
+	r = o->app ? app_load(&app, o->app, err) : 0;
+	if (r == 0)
+		r = make(o, catalog, err);
+	if (r == 0 && o->app)
+		r = runner_create_groups(o->cli.store, &app, err);
+	app_free(&app);
 	catalog_free(catalog);
 	return r;
 }
