@@ -180,9 +180,9 @@ install uninstall:
 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' \
 	FISHDIR='$(FISHDIR)' tools/install $@ $(O)/completions $(programs)
 
+DIST = es-$(VERSION).tar.gz
 dist:
-	git archive --format=tar --prefix=es-$(VERSION)/ HEAD | \
-	gzip -n -9 >es-$(VERSION).tar.gz
+	git archive --format=tar --prefix=es-$(VERSION)/ HEAD | gzip -n -9 >$(DIST)
 
 clean:
 	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
