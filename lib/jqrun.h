@@ -104,9 +104,9 @@ void jqrun_reply_free(struct jqrun_reply *);
 struct jqrun;
 
 /*
- * Compile the handler file's text and start a worker.  On a compile error err reads
- * "FILE:LINE: message" with the user's own line numbers (several errors are
- * joined by newlines).  about: the value of `about` as JSON text ("{}" without
+ * Compile the handler file's text and start a worker.  On a compile error err
+ * reads "FILE:LINE: message" with the user's own line numbers (several errors
+ * are joined by newlines).  about: the value of `about` as JSON text ("{}" without
  * one), to be freed with buf_free by the caller.  defs: "name/arity" of all
  * top-level definitions (scan.h), referred to by the driver so that libjq
  * checks each; NULL-ended.

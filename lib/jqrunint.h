@@ -1,11 +1,11 @@
 /*
  * jqrunint: what jqrun's two sides say to each other.  Private to the room.
  *
- *   jqrun.c       the caller's side: queue, frames, deaths
- *   jqnursery.c   the nursery: compile, fork workers
- *   jqprogram.c   the program's text: prelude, the user's text, driver
- *   jqworker.c    a worker: frames in, frames out, its deadline and its end
- *   jqcall.c      libjq: fold, decide, react; outputs and faults
+ *   jqrun.c, jqhost.c       the caller's side: frames; processes and deaths
+ *   jqprogram.c             the text: prelude, the user's part, driver
+ *   jqnursery.c             the nursery: compile, fork workers
+ *   jqworker.c              a worker: frames, its deadline and its end
+ *   jqvm.c, jqcall.c, jqoutput.c    libjq: compile, call, take outputs
  *
  * Frames are structs in the byte order of the machine, because both sides are
  * forks of one process.  A page of shared memory says what a worker is doing

@@ -31,7 +31,7 @@ _Noreturn static void die(enum jq_death why)
 {
 	if (me.page)
 		atomic_store(&me.page->death, why);
-	_exit(1);
+	proc_exit(1);
 }
 
 _Noreturn void jqworker_no_memory(void *ctx)

@@ -65,6 +65,9 @@ int proc_worker(struct proc *, int (*body)(int fd, void *ctx), void *ctx,
  */
 pid_t proc_fork(int fd, int (*body)(int fd, void *ctx), void *ctx);
 
+/* For a worker: end at once, from a signal handler too. */
+_Noreturn void proc_exit(int status);
+
 /* Both ends close-on-exec, above 2. */
 int proc_socketpair(int fds[2], struct es_err *);
 

@@ -145,6 +145,11 @@ static void worker_stdio(void)
 		close(fd);
 }
 
+_Noreturn void proc_exit(int status)
+{
+	_exit(status);
+}
+
 pid_t proc_fork(int fd, int (*body)(int fd, void *ctx), void *ctx)
 {
 	pid_t parent = getpid(), pid = fork();

@@ -46,7 +46,8 @@ struct scan_context *scan_top(const struct scan_reader *r)
 	return r->n_open ? &r->open[r->n_open - 1] : NULL;
 }
 
-struct scan_context *scan_enter(struct scan_reader *r, enum scan_context_type type)
+struct scan_context *scan_enter(struct scan_reader *r,
+    enum scan_context_type type)
 {
 	struct scan_context *v = scan_grow(r->open, r->n_open, &r->cap_open,
 	    sizeof *v);

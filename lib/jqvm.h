@@ -1,0 +1,50 @@
+/*
+ * jqvm: a compiled program in libjq's hands, in a worker.  Private to jqrun.
+ *
+ *   jqvm.c      compile it, begin a call
+ *   jqcall.c    the calls: initial, evolve, decide, react, about
+ *   jqoutput.c  values as JSON text, outputs, faults
+ *
+ * A jv is owned by whoever holds it and moves with the call, but where it says
+ * `borrowed`.
+ */
+#ifndef ES_JQVM_H
+#define ES_JQVM_H
+
+#include <jq.h>
+#include "json.h"
+#include "jqrunint.h"
+
+struct jqvm {
+	const struct jqprogram *program;
+	jq_state *jq;
+	struct buf *errors;	/* while it compiles */
+	jv inputs[6];		/* what _es_in gives next */
+	int n_inputs, next_input;
+	jv slots[JQRUN_SLOTS];	/* invalid: empty */
+	struct json_doc doc;
+};
+
+/*
+ * Begin a call: the driver asks for true or false per operation, then for the
+ * message.
+ */
+void jqvm_start(struct jqvm *, enum jq_operation, jv input, jv message);
+
+/* ---- jqoutput.c ---- */
+
+/* The answer is a fault that begins with this text. */
+void jqvm_fault(struct jqanswer *, const char *text);
+/* Append a value to an error's text, cut. */
+void jqvm_show(struct buf *out, jv);
+/* Whether event(), command() or reject() made it; borrowed. */
+bool jqvm_is_made(const struct jqvm *, jv);
+jv jqvm_get(jv object /* borrowed */, const char *name);
+/* Append a value as JSON text; a fault that names it when that cannot be. */
+int jqvm_add_json(struct jqvm *, struct buf *out, jv, const char *what,
+    struct jqanswer *);
+/* Take an output of decide or react; given: the payload handled, borrowed. */
+int jqvm_add_output(struct jqvm *, jv, jv given, const struct jqwork *,
+    struct jqanswer *);
+
+#endif
