@@ -115,7 +115,8 @@ static int same_payload(struct store *s, const struct draft *d,
 		    buf_span(&s->came_in), sum);
 		*same = memcmp(sum, db_text(s->digests, 1).p, 32) == 0;
 		sqlite3_reset(s->digests);
-		return 0;
+		if (*same || !d->stored)
+			return 0;
 	}
 	sqlite3_reset(s->digests);
 	r = compact(&s->doc, m->payload, &stored, err);

@@ -38,6 +38,14 @@ static int at_output(const struct made *m, size_t i, struct es_err *err)
 	return es_err_at(err, "output %zu: %s", i + 1, shown);
 }
 
+/* What message_parse() sees to of a message that comes in as a line. */
+static int check_form(const struct made *m, struct es_err *err)
+{
+	if (message_check_type(m->type, err) < 0)
+		return -1;
+	return m->id.p ? message_check_id(m->id, "id", err) : 0;
+}
+
 int decide_only_events(const struct made *made, size_t n, struct es_err *err)
 {
 	size_t i;
@@ -94,9 +102,10 @@ int decide_append(struct store *s, const struct message *handled,
 	*first = *last = 0;
 	set_cause(&c, handled);
 	/* All are checked before the first is in. */
-	for (i = 0; i < n && n > 1; i++) {
+	for (i = 0; i < n; i++) {
 		d = draft_of(&made[i], &c);
-		if (store_check(s, &d, err) < 0)
+		if (check_form(&made[i], err) < 0 ||
+		    (n > 1 && store_check(s, &d, err) < 0))
 			return at_output(&made[i], i, err);
 	}
 	for (i = 0; i < n; i++) {

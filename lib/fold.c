@@ -160,7 +160,7 @@ static bool is_fault(const struct jqrun_reply *reply)
 }
 
 /* The reply belongs to the oldest request. */
-static void take_reply(struct fold *f, struct jqrun_reply *reply)
+static struct op *take_reply(struct fold *f, struct jqrun_reply *reply)
 {
 	struct request *r = f->first_request;
 	struct op *o = r->op;
@@ -169,10 +169,12 @@ static void take_reply(struct fold *f, struct jqrun_reply *reply)
 	if (!f->first_request)
 		f->last_request = &f->first_request;
 	o->requests--;
-	if (o->answered || (!r->final && !is_fault(reply))) {
+	if (reply->result == JQ_LOST)
+		o->lost = true;
+	if (o->answered || o->lost || (!r->final && !is_fault(reply))) {
 		jqrun_reply_free(reply);
 		free(r);
-		return;
+		return o;
 	}
 	o->answered = true;
 	o->reply = *reply;
@@ -185,33 +187,14 @@ static void take_reply(struct fold *f, struct jqrun_reply *reply)
 		slots_set(f->slots, o->slot, o->up_to);
 	}
 	free(r);
-}
-
-/*
- * The worker died: what was behind the operation that it died in is lost, and
- * is done again from the start.  Each death answers an operation, so this ends.
- */
-static int submit_again(struct fold *f, struct es_err *err)
-{
-	struct op *o;
-
-	drop_requests(f);
-	slots_forget(f->slots);
-	for (o = f->first; o; o = o->next) {
-		/* One that has requests was done by a death within this. */
-		if (o->answered || !o->submitted || o->requests > 0)
-			continue;
-		if (fold_submit_op(f, o, err) < 0)
-			return -1;
-	}
-	return 0;
+	return o;
 }
 
 /* Take in what is there: 1 after a reply, 0 when there is none, -1. */
 static int take_in(struct fold *f, struct es_err *err)
 {
 	struct jqrun_reply reply = {0};
-	bool died;
+	struct op *o;
 	int r;
 
 	if (!f->first_request)
@@ -219,12 +202,14 @@ static int take_in(struct fold *f, struct es_err *err)
 	r = jqrun_next(f->jqrun, &reply, err);
 	if (r <= 0)
 		return r;
-	died = reply.result == JQ_CRASH || reply.result == JQ_MEMORY ||
-	    reply.result == JQ_DEADLINE;
-	take_reply(f, &reply);
+	o = take_reply(f, &reply);
 	fold_check_generation(f);
-	if (died && jqrun_pending(f->jqrun) == 0 &&
-	    submit_again(f, err) < 0)
+	/*
+	 * Each loss comes from a death that answered another operation, so
+	 * this ends.  One that is being submitted sees to it itself.
+	 */
+	if (o->lost && o->submitted && !o->answered && o->requests == 0 &&
+	    fold_submit_op(f, o, err) < 0)
 		return -1;
 	return 1;
 }

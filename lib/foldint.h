@@ -26,6 +26,7 @@ struct op {
 	size_t requests;	/* under way in the worker */
 	bool submitted;		/* all of them were made */
 	bool answered;		/* reply is there */
+	bool lost;		/* the worker lost its state: from the start */
 	bool abandoned;		/* nobody wants the answer */
 	struct jqrun_reply reply;
 	struct buf place;

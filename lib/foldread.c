@@ -16,6 +16,12 @@ void fold_check_generation(struct fold *f)
 	slots_forget(f->slots);
 }
 
+static void empty_batch(struct batch *b)
+{
+	b->n = 0;
+	buf_truncate(&b->text, 0);
+}
+
 static int submit_request(struct fold *f, struct op *o, bool final,
     bool fresh, struct es_err *err)
 {
@@ -46,8 +52,7 @@ static int submit_request(struct fold *f, struct op *o, bool final,
 	*f->last_request = r;
 	f->last_request = &r->next;
 	o->requests++;
-	b->n = 0;
-	buf_truncate(&b->text, 0);
+	empty_batch(b);
 	return 0;
 }
 
@@ -65,33 +70,36 @@ static bool batch_full(const struct batch *b)
 	return b->n == BATCH_EVENTS || b->text.n >= BATCH_BYTES;
 }
 
-/*
- * A full batch goes ahead.  *fresh: this is the first request.  While it waits
- * for the worker that may die: then all of the operation begins again, *lost.
- */
-static int send_batch(struct fold *f, struct op *o, bool *fresh, bool *lost,
+/* No more of it needs to be read. */
+static bool stopped(const struct op *o)
+{
+	return o->answered || o->lost;
+}
+
+/* A full batch goes ahead.  *fresh: this is the first request. */
+static int send_batch(struct fold *f, struct op *o, bool *fresh,
     struct es_err *err)
 {
 	if (submit_request(f, o, false, *fresh, err) < 0)
 		return -1;
 	*fresh = false;
-	while (o->requests > BATCHES_AHEAD && !o->answered)
+	/* The batch is empty now: others may be submitted again meanwhile. */
+	while (o->requests > BATCHES_AHEAD && !stopped(o))
 		if (fold_wait(f, err) < 0)
 			return -1;
-	*lost = !o->answered && o->requests == 0;
 	return 0;
 }
 
 static int read_given(struct fold *f, struct op *o, const struct query *q,
-    int64_t after, bool *fresh, bool *lost, struct es_err *err)
+    int64_t after, bool *fresh, struct es_err *err)
 {
 	int64_t p;
 
-	for (p = after + 1; p <= o->up_to && !o->answered && !*lost; p++) {
+	for (p = after + 1; p <= o->up_to && !stopped(o); p++) {
 		if (!given_match(f->given, p, q))
 			continue;
 		if (batch_full(&f->batch) &&
-		    send_batch(f, o, fresh, lost, err) < 0)
+		    send_batch(f, o, fresh, err) < 0)
 			return -1;
 		add_event(&f->batch, p, given_line(f->given, p));
 	}
@@ -99,18 +107,18 @@ static int read_given(struct fold *f, struct op *o, const struct query *q,
 }
 
 static int read_found(struct fold *f, struct op *o, struct find *find,
-    bool *fresh, bool *lost, struct es_err *err)
+    bool *fresh, struct es_err *err)
 {
 	struct batch *b = &f->batch;
 	struct message m;
 	int r = 0;
 
-	while (!o->answered && !*lost && (r = find_next(find, &m, err)) > 0) {
+	while (!stopped(o) && (r = find_next(find, &m, err)) > 0) {
 		size_t from;
 
 		if (m.erased_at)
 			continue;
-		if (batch_full(b) && send_batch(f, o, fresh, lost, err) < 0)
+		if (batch_full(b) && send_batch(f, o, fresh, err) < 0)
 			return -1;
 		from = b->text.n;
 		message_print(&b->text, &m);
@@ -124,7 +132,7 @@ static int read_found(struct fold *f, struct op *o, struct find *find,
 }
 
 static int read_events(struct fold *f, struct op *o, int64_t after,
-    bool *fresh, bool *lost, struct es_err *err)
+    bool *fresh, struct es_err *err)
 {
 	struct query_bounds bounds = QUERY_BOUNDS_ALL;
 	struct query q = {0};
@@ -137,11 +145,11 @@ static int read_events(struct fold *f, struct op *o, int64_t after,
 		return -1;
 	bounds.after = after;
 	if (f->given) {
-		r = read_given(f, o, &q, after, fresh, lost, err);
+		r = read_given(f, o, &q, after, fresh, err);
 	} else {
 		r = find_open(f->store, &q, &bounds, o->up_to, &find, err);
 		if (r == 0)
-			r = read_found(f, o, find, fresh, lost, err);
+			r = read_found(f, o, find, fresh, err);
 		find_close(find);
 	}
 	query_free(&q);
@@ -150,8 +158,7 @@ static int read_events(struct fold *f, struct op *o, int64_t after,
 
 /* ---- operations ---- */
 
-static int submit_once(struct fold *f, struct op *o, bool *lost,
-    struct es_err *err)
+static int submit_once(struct fold *f, struct op *o, struct es_err *err)
 {
 	int64_t after;
 	bool fresh;
@@ -159,26 +166,29 @@ static int submit_once(struct fold *f, struct op *o, bool *lost,
 	fold_check_generation(f);
 	after = slots_position(f->slots, o->slot);
 	fresh = after < 0 || after > o->up_to;
-	*lost = false;
-	f->batch.n = 0;
-	buf_truncate(&f->batch.text, 0);
+	o->lost = false;
 	slots_set(f->slots, o->slot, -1);
-	if (read_events(f, o, fresh ? 0 : after, &fresh, lost, err) < 0)
+	if (read_events(f, o, fresh ? 0 : after, &fresh, err) < 0 ||
+	    (!stopped(o) && submit_request(f, o, true, fresh, err) < 0)) {
+		empty_batch(&f->batch);
 		return -1;
-	if (*lost || o->answered)
-		return 0;
-	return submit_request(f, o, true, fresh, err);
+	}
+	empty_batch(&f->batch);
+	/* When it was lost on the way, what is under way is lost as well. */
+	while (o->lost && !o->answered && o->requests > 0)
+		if (fold_wait(f, err) < 0)
+			return -1;
+	return 0;
 }
 
 int fold_submit_op(struct fold *f, struct op *o, struct es_err *err)
 {
-	bool lost;
 	int r;
 
 	o->submitted = false;
 	do
-		r = submit_once(f, o, &lost, err);
-	while (r == 0 && lost);
+		r = submit_once(f, o, err);
+	while (r == 0 && o->lost && !o->answered);
 	o->submitted = true;
 	return r;
 }

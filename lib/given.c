@@ -2,6 +2,7 @@
 
 #include "arena.h"
 #include "given.h"
+#include "sys.h"
 
 struct entry {
 	struct message m;
@@ -113,6 +114,34 @@ int given_add(struct given *g, const struct message *from, int64_t now,
 	}
 	g->n++;
 	return 0;
+}
+
+int given_read(struct given *g, const char *path, struct es_err *err)
+{
+	struct message_scratch scratch = {0};
+	struct cli_lines l;
+	struct message m;
+	struct span line;
+	bool unterminated;
+	int64_t now = sys_now();
+	int r;
+
+	if (cli_lines_open(&l, path, err) < 0)
+		return -1;
+	while ((r = cli_lines_next(&l, MESSAGE_LINE_MAX, &line, &unterminated,
+	    err)) > 0)
+		if (message_parse_stored(&scratch, line.p, line.n, &m,
+		    err) < 0 || given_add(g, &m, now, err) < 0) {
+			if (unterminated)
+				es_err_at(err,
+				    "cut off, or without its newline");
+			r = es_err_at(err, "%s:%lld", l.name,
+			    (long long)l.line);
+			break;
+		}
+	cli_lines_close(&l);
+	message_scratch_free(&scratch);
+	return r;
 }
 
 int64_t given_head(const struct given *g)

@@ -4,7 +4,8 @@
  * Messages get positions 1, 2, 3 … in the order in which they are added,
  * whatever positions they had.  With no catalog every attribute is indexed.
  *
- *   given_open -> given_add* -> given_at, given_line, given_match -> given_close
+ *   given_open -> given_add*, given_read* -> given_at, given_line, given_match
+ *   -> given_close
  *
  * What is given out is borrowed until the next given_add().
  */
@@ -25,6 +26,12 @@ void given_close(struct given *);
  */
 int given_add(struct given *, const struct message *, int64_t now,
     struct es_err *err);
+
+/*
+ * Add the lines of a file ("-": stdin), as es-query prints messages or as
+ * es-append takes them.  Errors begin with FILE:LINE.
+ */
+int given_read(struct given *, const char *path, struct es_err *err);
 
 int64_t given_head(const struct given *);	/* the last position */
 const struct message *given_at(const struct given *, int64_t position);

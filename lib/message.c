@@ -264,6 +264,7 @@ int message_parse(struct message_scratch *s, const char *line, size_t n,
 		    "erased_at: is es's own; leave it out");
 	if (parse_names(s, at, m, err) < 0 || parse_values(s, at, m, err) < 0)
 		return -1;
+	m->stored = at[F_STORED] != JSON_NONE;
 	return 0;
 }
 

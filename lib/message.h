@@ -31,6 +31,8 @@ struct draft {
 	bool coerce;			/* strings are form text: see catalog */
 	const struct span *exact;	/* names of attributes that are not */
 	size_t n_exact;
+	bool stored;			/* a line with stored_at: its payload
+					   is as a catalog may have left it */
 };
 
 struct message {

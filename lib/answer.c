@@ -1,0 +1,177 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "answerimpl.h"
+
+/* ---- shared with answergiven.c ---- */
+
+void answer_free(struct answer *a)
+{
+	buf_free(&a->lines);
+	buf_free(&a->reason);
+	buf_free(&a->detail);
+	*a = (struct answer){0};
+}
+
+void answer_begin(struct answer *a)
+{
+	a->kind = ANSWER_DECIDED;
+	buf_truncate(&a->lines, 0);
+	buf_truncate(&a->reason, 0);
+	buf_truncate(&a->detail, 0);
+	a->stored = 0;
+	a->bad_command = false;
+}
+
+int answer_check(const struct handler *h, enum message_kind kind,
+    struct span type, struct es_err *err)
+{
+	const struct scan_types *types = &h->scan.decides;
+	char list[512] = "nothing";
+	size_t i, n = 0;
+
+	if (kind == KIND_EVENT)
+		return es_fail(err, ES_FAILED, "kind: an event is nothing to "
+		    "decide: it must be \"command\"");
+	if (query_type_in(types->v, types->n, type))
+		return 0;
+	for (i = 0; i < types->n && n < sizeof list; i++)
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%s",
+		    i ? ", " : "", types->v[i]);
+	return es_fail(err, ES_FAILED, "type: %.*s is not decided by %s, which "
+	    "decides %s", (int)type.n, type.p, h->path, list);
+}
+
+int answer_new_id(struct answers *a, struct span *out, struct es_err *err)
+{
+	unsigned char uuid[16];
+
+	if (hash_uuid7(uuid, err) < 0)
+		return -1;
+	hash_uuid_text(uuid, a->id);
+	*out = (struct span){a->id, UUID_TEXT - 1};
+	return 0;
+}
+
+void answer_reject(struct answer *out, struct span reason, struct span detail)
+{
+	out->kind = ANSWER_REJECTED;
+	buf_truncate(&out->reason, 0);
+	buf_add_span(&out->reason, reason);
+	buf_truncate(&out->detail, 0);
+	buf_add_span(&out->detail, detail);
+}
+
+int answer_at_handler(const struct handler *h, const struct message *m,
+    struct es_err *err)
+{
+	if (m->position > 0)
+		es_err_at(err, "%.*s %.*s at %lld", (int)m->type.n, m->type.p,
+		    (int)m->id.n, m->id.p, (long long)m->position);
+	else
+		es_err_at(err, "%.*s %.*s", (int)m->type.n, m->type.p,
+		    (int)m->id.n, m->id.p);
+	return es_err_at(err, "%s: decide", h->path);
+}
+
+static int fault(struct answers *a, const struct fold_result *result,
+    const struct message *m, struct es_err *err)
+{
+	struct buf text = {0};
+	int r;
+
+	decide_fault_text(a->handler, result, m, &text);
+	r = buf_check(&text, err) < 0 ? -1 :
+	    es_fail(err, ES_FAILED, "%s", text.p);
+	buf_free(&text);
+	return r;
+}
+
+int answer_decide(struct answers *a, const struct message *m,
+    const struct partition *p, int64_t head, struct fold_result *result,
+    struct answer *out, struct es_err *err)
+{
+	if (fold_call(a->fold, JQ_DECIDE, p, head, buf_span(&a->line), result,
+	    err) < 0)
+		return -1;
+	switch (result->reply.result) {
+	case JQ_OK:
+		return 0;
+	case JQ_REJECTED:
+		answer_reject(out, result->reply.reason,
+		    result->reply.detail);
+		return 0;
+	default:
+		return fault(a, result, m, err);
+	}
+}
+
+int answer_state(struct answers *a, const struct partition *p,
+    struct buf *out, struct es_err *err)
+{
+	struct fold_result result;
+	int64_t head = a->given ? given_head(a->given) : 0;
+	int r;
+
+	if (!a->given && store_head(a->store, &head, err) < 0)
+		return -1;
+	if (fold_call(a->fold, JQ_STATE, p, head, SPAN_NONE, &result,
+	    err) < 0)
+		return -1;
+	r = result.reply.result == JQ_OK ? 0 : fault(a, &result, NULL, err);
+	if (r == 0) {
+		buf_add_span(out, result.reply.state);
+		r = buf_check(out, err);
+	}
+	fold_result_free(&result);
+	return r;
+}
+
+/* ---- opening ---- */
+
+static int open_answers(struct answers **out, struct store *s,
+    struct given *g, const struct handler *h, struct jqrun *j,
+    struct es_err *err)
+{
+	struct answers *a = calloc(1, sizeof *a);
+
+	*out = NULL;
+	if (!a)
+		return es_fail_nomem(err);
+	a->store = s;
+	a->given = g;
+	a->handler = h;
+	handler_definition(h, &a->definition);
+	if (buf_check(&a->definition, err) < 0 ||
+	    (s ? fold_open(s, h, j, &a->fold, err) :
+	    fold_open_given(g, h, j, &a->fold, err)) < 0) {
+		answers_close(a);
+		return -1;
+	}
+	*out = a;
+	return 0;
+}
+
+int answers_open(struct store *s, const struct handler *h, struct jqrun *j,
+    struct answers **out, struct es_err *err)
+{
+	return open_answers(out, s, NULL, h, j, err);
+}
+
+int answers_given(struct given *g, const struct handler *h, struct jqrun *j,
+    struct answers **out, struct es_err *err)
+{
+	return open_answers(out, NULL, g, h, j, err);
+}
+
+void answers_close(struct answers *a)
+{
+	if (!a)
+		return;
+	fold_close(a->fold);
+	buf_free(&a->definition);
+	buf_free(&a->line);
+	buf_free(&a->again);
+	message_scratch_free(&a->scratch);
+	free(a);
+}
