@@ -101,7 +101,11 @@ static int recognise(struct db *db, struct es_err *err)
 	return 1;
 }
 
-/* Another program's file is refused before anything of it is touched. */
+/*
+ * Another program's file is refused before anything of it is touched.  Who was
+ * killed while it wrote leaves a journal, which only a writer can roll back:
+ * then store_create() looks again.
+ */
 static int check_own(const char *path, struct es_err *err)
 {
 	struct db *db;
@@ -111,6 +115,9 @@ static int check_own(const char *path, struct es_err *err)
 	if (db_open(path, DB_READ, &db, &missing, err) < 0)
 		return missing ? 0 : -1;
 	r = recognise(db, err);
+	if (r < 0 && sqlite3_extended_errcode(db->h) ==
+	    SQLITE_READONLY_ROLLBACK)
+		r = 0;
 	db_close(db);
 	return r < 0 ? -1 : 0;
 }
@@ -124,7 +131,8 @@ int store_create(const char *path, bool *created, struct es_err *err)
 	if (check_own(path, err) < 0 ||
 	    db_open(path, DB_CREATE, &db, NULL, err) < 0)
 		return -1;
-	if (db_wal(db, err) < 0 || db_begin(db, err) < 0)
+	if (recognise(db, err) < 0 || db_wal(db, err) < 0 ||
+	    db_begin(db, err) < 0)
 		goto out;
 	known = recognise(db, err);
 	if (known < 0)
