@@ -14,7 +14,7 @@
 /* ---- one result, inside the transaction ---- */
 
 static int made_by_jq(struct runner *r, struct task *t,
-    const struct message *m, int64_t *first, int64_t *last,
+    const struct message *m, bool decides, int64_t *first, int64_t *last,
     struct es_err *err)
 {
 	struct made *made;
@@ -23,7 +23,10 @@ static int made_by_jq(struct runner *r, struct task *t,
 
 	if (decide_outputs(&t->fold.reply, &made, &n, err) < 0)
 		return -1;
-	bad = decide_append(r->store, m, made, n, first, last, NULL, err);
+	bad = decides ? decide_only_events(made, n, err) : 0;
+	if (bad == 0)
+		bad = decide_append(r->store, m, made, n, first, last, NULL,
+		    err);
 	free(made);
 	return bad;
 }
@@ -85,7 +88,7 @@ static int apply_react(struct runner *r, struct task *t,
 	int64_t id;
 	int bad = t->has_proc ?
 	    made_by_executable(r, t, m, &p.first, &p.last, err) :
-	    made_by_jq(r, t, m, &p.first, &p.last, err);
+	    made_by_jq(r, t, m, false, &p.first, &p.last, err);
 
 	if (bad < 0 || !p.first)
 		return bad;
@@ -137,7 +140,7 @@ static int apply_decide(struct runner *r, struct task *t,
 		if (reject(r, t, m, &first, err) < 0)
 			goto out;
 		last = first;
-	} else if (made_by_jq(r, t, m, &first, &last, err) < 0) {
+	} else if (made_by_jq(r, t, m, true, &first, &last, err) < 0) {
 		goto out;
 	}
 	if (intern_handler(l, &handler, err) < 0 ||
