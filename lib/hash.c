@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <nettle/sha2.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "hash.h"
 #include "sys.h"
@@ -11,8 +11,14 @@
 static struct {
 	unsigned char bytes[1024];
 	size_t left;
-	pid_t owner;
+	bool watched;
 } pool;
+
+/* A fork must not give out its parent's bytes again. */
+static void forget_pool(void)
+{
+	pool.left = 0;
+}
 
 static int random_bytes(unsigned char *out, size_t n, struct es_err *err)
 {
@@ -35,12 +41,14 @@ int hash_random(void *out, size_t n, struct es_err *err)
 
 	if (n > sizeof pool.bytes)
 		return random_bytes(out, n, err);
-	/* A fork must not give out its parent's bytes again. */
-	if (pool.left < n || pool.owner != getpid()) {
+	if (!pool.watched) {
+		pthread_atfork(NULL, NULL, forget_pool);
+		pool.watched = true;
+	}
+	if (pool.left < n) {
 		if (random_bytes(pool.bytes, sizeof pool.bytes, err) < 0)
 			return -1;
 		pool.left = sizeof pool.bytes;
-		pool.owner = getpid();
 	}
 	pool.left -= n;
 	from = pool.bytes + pool.left;
