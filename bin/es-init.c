@@ -1,6 +1,7 @@
 /*
  * es-init: make or upgrade a store, and load its catalog; es-init(1).
  */
+#include "app.h"
 #include "cli.h"
 #include "runner.h"
 #include "store.h"
@@ -21,9 +22,8 @@ static const int flags[] = {CLI_CATALOG, CLI_NEW, 0};
 static const struct cli_program program = {
 	.name = "es-init",
 	.synopsis = synopsis,
-	.summary = "Make a store, or upgrade one, and load a catalog into it; "
-	    "with an APP, create its groups too. Running it again is "
-	    "harmless.",
+	.summary = "Make a store, or upgrade one, and load a catalog into it. "
+	    "Running it again is harmless.",
 	.examples =
 	    "  es-init                    es.db in this directory\n"
 	    "  es-init -m messages.json   ... with this catalog\n"
@@ -71,24 +71,24 @@ static int parse_options(struct options *o, int argc, char **argv,
 	return 0;
 }
 
-/* *out stays NULL when there is none to load. */
-static int read_catalog(const struct options *o, struct catalog **out,
+/*
+ * What is to be loaded, checked before there is a store that would lack it: an
+ * app, or a catalog (which then stands in the app).
+ */
+static int read_app(const struct options *o, struct app *app,
     struct es_err *err)
 {
-	struct buf path = {0}, text = {0};
+	struct buf text = {0};
 	int r = -1;
 
-	*out = NULL;
-	if (!o->app && !o->catalog)
-		return 0;
 	if (o->app)
-		buf_addf(&path, "%s/messages.json", o->app);
-	else
-		buf_adds(&path, o->catalog);
-	if (buf_check(&path, err) == 0 &&
-	    sys_read_file(path.p, CATALOG_BYTES, &text, err) == 0)
-		r = catalog_parse(path.p, buf_span(&text).p, text.n, out, err);
-	buf_free(&path);
+		return app_load(app, o->app, err) < 0 ? -1 :
+		    runner_learn(app, err);
+	if (!o->catalog)
+		return 0;
+	if (sys_read_file(o->catalog, CATALOG_BYTES, &text, err) == 0)
+		r = catalog_parse(o->catalog, buf_span(&text).p, text.n,
+		    &app->catalog, err);
 	buf_free(&text);
 	return r;
 }
@@ -111,9 +111,8 @@ static int make(const struct options *o, const struct catalog *catalog,
 	const char *path = o->cli.store;
 	struct store *s = NULL;
 	bool created = false, changed = false;
-	int r;
+	int r = store_create(path, &created, err);
 
-	r = store_create(path, &created, err);
 	if (r == 0 && o->cli.verbose)
 		cli_warn(&o->cli, "%s: %s", path, created ? "store made" :
 		    "store is there already");
@@ -128,24 +127,19 @@ static int make(const struct options *o, const struct catalog *catalog,
 	return r;
 }
 
-/* Catalog and app are checked before there is a store that would lack them. */
 static int run(const struct options *o, struct es_err *err)
 {
-	struct catalog *catalog;
 	struct app app = {0};
 	int r;
 
 	if (o->new)
 		return app_new(o->new, err);
-	if (read_catalog(o, &catalog, err) < 0)
-		return -1;
-	r = o->app ? app_load(&app, o->app, err) : 0;
+	r = read_app(o, &app, err);
 	if (r == 0)
-		r = make(o, catalog, err);
-	if (r == 0 && o->app)
+		r = make(o, app.catalog, err);
+	if (r == 0 && app.n)
 		r = runner_create_groups(o->cli.store, &app, err);
 	app_free(&app);
-	catalog_free(catalog);
 	return r;
 }
 

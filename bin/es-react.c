@@ -19,7 +19,7 @@ struct options {
 	struct query query;
 	struct query_bounds bounds;
 	const char *name, *by;
-	bool queried;
+	bool queried, loaded;
 };
 
 static const char *const synopsis[] = {
@@ -97,6 +97,7 @@ static int flag(struct cli *cli, int id, struct options *o, struct es_err *err)
 	case CLI_FROM:
 		return runner_parse_from(cli->arg, &o->run, err);
 	case CLI_OPERAND:
+		o->loaded = true;
 		return app_load(&o->app, cli->arg, err);
 	default:
 		o->queried = true;
@@ -144,7 +145,7 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 	if (o->queried || o->by)
 		return es_fail(err, ES_USAGE,
 		    "query flags and --by go with --name NAME … -- CMD");
-	if (o->app.n == 0)
+	if (!o->loaded)
 		return es_fail(err, ES_USAGE, "an app or a handler is missing");
 	return 0;
 }

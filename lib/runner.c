@@ -644,8 +644,7 @@ int runner_status(struct runner *r, struct es_err *err)
 
 /* ---- es-init APP ---- */
 
-/* partition_by of a jq handler is in its `about`, so it has to be run. */
-static int learn_abouts(struct app *app, struct es_err *err)
+int runner_learn(struct app *app, struct es_err *err)
 {
 	size_t i;
 
@@ -660,7 +659,7 @@ static int learn_abouts(struct app *app, struct es_err *err)
 	return 0;
 }
 
-int runner_create_groups(const char *path, struct app *app,
+int runner_create_groups(const char *path, const struct app *app,
     struct es_err *err)
 {
 	struct store *s;
@@ -671,7 +670,7 @@ int runner_create_groups(const char *path, struct app *app,
 	size_t i;
 	int r = -1;
 
-	if (learn_abouts(app, err) < 0 || store_open(path, true, &s, err) < 0)
+	if (store_open(path, true, &s, err) < 0)
 		return -1;
 	if (groups_open(s, &g, err) < 0 || store_begin(s, err) < 0 ||
 	    store_head(s, &head, err) < 0)

@@ -61,10 +61,16 @@ int runner_status(struct runner *, struct es_err *err);
 void runner_close(struct runner *);
 
 /*
- * Create the groups of an app that are not there yet, so that nothing that is
- * appended afterwards is missed (es-init APP).
+ * Let each jq handler of an app say its `about` (it is compiled for that), so
+ * that the definitions are complete.
  */
-int runner_create_groups(const char *store, struct app *app,
+int runner_learn(struct app *app, struct es_err *err);
+
+/*
+ * Create the groups of an app that has learnt, where they are not there yet,
+ * so that nothing that is appended afterwards is missed (es-init APP).
+ */
+int runner_create_groups(const char *store, const struct app *app,
     struct es_err *err);
 
 /*

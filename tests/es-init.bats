@@ -109,7 +109,7 @@ es-init: es.db: catalog is in force already"
     run --separate-stderr es-init loans
     assert_failure 1
     refute_output
-    assert_stderr 'es-init: loans/messages.json: No such file or directory'
+    assert_error_line es-init 'loans: not an app'
     assert_file_not_exist es.db
 }
 

@@ -411,7 +411,8 @@ END
     rules
     start react es-react -f seats.jq thanks.jq
     react=$pid
-    within 5 test -n "$(es-group list --json 2>/dev/null || true)"
+    groups() { [ "$(es-group list --json | wc -l)" -eq "$1" ]; }
+    within 5 groups 2
     es-append -q -t shows.take_seat --kind command show_id=s1
     some() { [ "$(count -t mail.)" -eq "$1" ]; }
     within 5 some 1
