@@ -43,12 +43,22 @@ static void raised(struct jqvm *vm, jv message, struct jqanswer *a)
 	}
 }
 
+/*
+ * Let go of what a call left on jq's stack now, while the request that made it
+ * can be blamed: to free a value that is nested deeply is a crash, too.
+ */
+static void clean_up(struct jqvm *vm)
+{
+	jq_start(vm->jq, jv_null(), 0);
+}
+
 /* How a call ended, from what jq_next() gave last. */
 static void ended(struct jqvm *vm, jv last, struct jqanswer *a)
 {
 	if (jqworker_end()) {
 		a->head.result = JQ_DEADLINE;
 		jv_free(last);
+		clean_up(vm);
 	} else if (jv_invalid_has_msg(jv_copy(last)))
 		raised(vm, jv_invalid_get_msg(last), a);
 	else {
@@ -87,6 +97,7 @@ static jv only_output(struct jqvm *vm, const char *what, struct jqanswer *a)
 	if (jv_is_valid(next)) {
 		jv_free(next);
 		next = jv_invalid();
+		clean_up(vm);
 	}
 	ended(vm, next, a);
 	if (a->head.result == JQ_OK && n == 1)
@@ -196,8 +207,10 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 		r = jqvm_add_output(vm, v, given, w, a);
 	if (r == 0)
 		ended(vm, v, a);
-	else
+	else {
 		jqworker_end();
+		clean_up(vm);
+	}
 	jv_free(given);
 }
 

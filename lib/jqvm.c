@@ -64,7 +64,7 @@ static jv next_input(jq_state *jq, void *ctx)
 /* debug is the one way to talk to whoever writes a handler. */
 static void debug(void *ctx, jv message)
 {
-	jv text = jv_dump_string(message, 0);
+	jv text = jv_dump_string(JV_ARRAY(jv_string("DEBUG:"), message), 0);
 	struct buf line = {0};
 	ssize_t n;
 
