@@ -43,6 +43,9 @@ static int check_form(const struct made *m, struct es_err *err)
 {
 	if (message_check_type(m->type, err) < 0)
 		return -1;
+	if (m->type.n > 3 && memcmp(m->type.p, "es.", 3) == 0)
+		return es_fail(err, ES_FAILED, "only es itself makes \"es.\" "
+		    "types");
 	return m->id.p ? message_check_id(m->id, "id", err) : 0;
 }
 
@@ -50,12 +53,15 @@ int decide_only_events(const struct made *made, size_t n, struct es_err *err)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		if (check_form(&made[i], err) < 0)
+			return at_output(&made[i], i, err);
 		if (made[i].command) {
-			es_fail(err, ES_FAILED, "a command, and decide makes "
-			    "events (react makes commands)");
+			es_fail(err, ES_FAILED, "a command: only react makes "
+			    "commands");
 			return at_output(&made[i], i, err);
 		}
+	}
 	return 0;
 }
 

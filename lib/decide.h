@@ -74,7 +74,7 @@ void decide_incomplete(const struct handler *, const struct partition *,
 int decide_outputs(const struct jqrun_reply *, struct made **out, size_t *n,
     struct es_err *err);
 
-/* A decider makes events: a command among them is a fault. */
+/* A decider makes events, of types that may be: else it is a fault. */
 int decide_only_events(const struct made *, size_t n, struct es_err *err);
 
 /*

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 #
 # es-decide: what is decided, what it says of it, and what is in the log then.
+#
+# shellcheck disable=SC2016,SC2030,SC2031 # jq has variables; pid is a test's
 
 load helper
 
@@ -95,11 +97,11 @@ take() {
 @test "a stream: each command sees what those before it did" {
     store
     take a "" b "" a "" >in
-    take b "" >more
-    run --separate-stderr es-decide stock.jq in more
+    take b "" >in2
+    run --separate-stderr es-decide stock.jq in in2
     assert_failure 4
     assert_equal "$(jq -r .payload.item <<<"$output" | paste -sd' ')" 'a b a'
-    assert_stderr 'es-decide: more:1: rejected: sold out {"left":0}'
+    assert_stderr 'es-decide: in2:1: rejected: sold out {"left":0}'
     assert_equal "$(stored)" 8
 }
 
@@ -249,11 +251,11 @@ es-decide: <stdin>:3: rejected: sold out {"left":0}'
     store
     es-append -q --kind command --id x -g urgent -t stock.take item=c
     for _ in 1 2; do
-        run --separate-stderr es-decide stock.jq <<<"$(es-query --id x)"
+        run --separate-stderr es-decide stock.jq <<<"$(es-query --kind command)"
         assert_failure 4
         refute_output
         assert_stderr 'es-decide: <stdin>:1: rejected: sold out {"left":0}'
-        assert_equal "$(stored)" 3
+        assert_equal "$(stored)" 4
     done
     es-query -t es. -g urgent -k item=c | jq -e '
         .type == "es.command_rejected" and .causation_id == "x"
@@ -278,7 +280,7 @@ END
     store
     es-append -q --kind command --id x -t stock.take item=b
     sqlite3 es.db 'insert into outcome(command, result) values (3, 3)'
-    run --separate-stderr es-decide stock.jq < <(es-query --id x)
+    run --separate-stderr es-decide stock.jq < <(es-query --kind command)
     assert_failure 4
     refute_output
     assert_error_line es-decide '<stdin>:1: skipped: '
@@ -318,13 +320,14 @@ END
 }
 
 @test "a type that the catalog calls an event is refused" {
-    echo '{"stock.take": {"payload": {"item": "string"}}}' >messages.json
+    echo '{"stock.take": {"kind": "event", "payload": {"item": "string"}}}' \
+        >messages.json
     store messages.json
     run --separate-stderr es-decide stock.jq < <(take a "")
     assert_failure 1
     refute_output
     assert_error_line es-decide '<stdin>:1: stock.take: kind: '
-    assert_equal "$(stored)" 2
+    assert_equal "$(stored)" 3
 }
 
 # ---- faults ----
@@ -465,7 +468,6 @@ def decide($c): on($c; "stock.take";
   | event("stock.taken"; {n: $n}));
 END
     es-init
-    # shellcheck disable=SC2016 # for that shell
     start busy bash -c 'while printf "%s\n" \
         "{\"type\":\"stock.added\",\"payload\":{\"item\":\"a\"}}"; do
         read -rt 0.002 <> <(:); done | es-append --each'
@@ -619,8 +621,7 @@ END
 
 @test "a handler that cannot be used says so, before anything is read" {
     es-init
-    run --separate-stderr es-decide nowhere.jq -t a.b
-    assert_failure 127
+    run -127 --separate-stderr es-decide nowhere.jq -t a.b
     assert_error_line es-decide 'nowhere.jq: '
     printf 'def decide($c):\n  on($c; "a.b"; nothing_like_it);\n' >bad.jq
     run --separate-stderr es-decide bad.jq -t a.b

@@ -224,7 +224,7 @@ static void test_faults(void)
 	    .payload = SPAN_LIT("{\"c\":\"c1\",\"d\":\"1\"}")},
 	    "output 2: d.start: kind: must be command");
 	fault_is((struct made){.type = SPAN_LIT("es.own")}, "output 2: es.own: "
-	    "type: only es itself");
+	    "only es itself");
 	fault_is((struct made){.type = SPAN_LIT("no type")},
 	    "output 2: no type: type: \"no type\" is not of the form");
 	check_int(decide_only_events(&m, 1, &err), -1);
