@@ -231,9 +231,10 @@ static int take(struct index *ix, struct es_err *err)
 
 int index_flush(struct index *ix, struct es_err *err)
 {
+	size_t n_new = ix->n_wait;
 	int64_t first, last;
 
-	if (ix->n_wait == 0)
+	if (n_new == 0)
 		return 0;
 	if (sqlite3_get_autocommit(ix->db.db))
 		return es_fail(err, ES_FAILED, "index: added to outside of a "
@@ -250,7 +251,7 @@ int index_flush(struct index *ix, struct es_err *err)
 	if (ix->newest - first < ix->tail_span) {
 		if (append(ix, err))
 			return -1;
-	} else if (take(ix, err) || index_fold(ix, err))
+	} else if (take(ix, err) || index_fold(ix, n_new, err))
 		return -1;
 	index_rollback(ix);
 	return 0;

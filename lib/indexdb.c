@@ -19,7 +19,8 @@ const char index_schema[] =
 
 static const char *const sql[SQL_COUNT] = {
 	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
-	[SQL_KEY_ADD] = "INSERT INTO tag_key(h, id) VALUES(?1, ?2)",
+	[SQL_KEY_ADD] = "INSERT OR IGNORE INTO tag_key(h, id)"
+	    " VALUES(?1, ?2)",
 	[SQL_OPEN_FIND] =
 	    "SELECT spilled, last, data FROM tag_open WHERE id = ?1",
 	[SQL_OPEN_ADD] = "INSERT INTO tag_open(id, spilled, last, data)"
@@ -168,9 +169,12 @@ int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
 int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
     struct es_err *err)
 {
-	sqlite3_stmt *st = STATEMENT(d, SQL_KEY_ADD, err, (int64_t)key, id);
+	sqlite3_stmt *st;
 
-	return st ? execute(d, st, err) : -1;
+	if (key == INDEX_EVERY)
+		return 0;
+	st = STATEMENT(d, SQL_KEY_ADD, err, (int64_t)key, id);
+	return !st || execute(d, st, err) ? -1 : sqlite3_changes(d->db);
 }
 
 int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,

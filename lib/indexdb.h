@@ -71,6 +71,7 @@ int64_t indexdb_base(int64_t id);
 
 int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
     struct es_err *err);
+/* Give a key an id; 1, or 0 when it has one. */
 int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
     struct es_err *err);
 

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "indexint.h"
 
@@ -10,22 +11,49 @@
 #define OPEN_MAX 500
 #define POST_MAX 400
 
-static int by_key(const void *pa, const void *pb)
+/*
+ * Sort by key, from the lowest digit up, so that the postings of a key keep
+ * their order.  Returns where the result is: either of the two.
+ */
+static struct entry *sort(struct entry *from, struct entry *to, size_t n)
 {
-	const struct entry *a = pa, *b = pb;
+	struct entry *swap;
+	int shift;
 
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	return (a->position > b->position) - (a->position < b->position);
+	for (shift = 0; shift < 64; shift += 8) {
+		size_t end[256] = {0}, i;
+
+		for (i = 0; i < n; i++)
+			end[from[i].key >> shift & 255]++;
+		if (end[from[0].key >> shift & 255] == n)
+			continue;
+		for (i = 1; i < 256; i++)
+			end[i] += end[i - 1];
+		for (i = n; i-- > 0; )
+			to[--end[from[i].key >> shift & 255]] = from[i];
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	return from;
 }
 
-static int by_shape(const void *pa, const void *pb)
+/* Copy postings to another list, by shape; those of one keep their order. */
+static int by_shape(const struct postings *from, struct postings *to)
 {
-	const struct posting *a = pa, *b = pb;
+	size_t end[INDEX_SHAPES] = {0}, i;
 
-	if (a->shape != b->shape)
-		return a->shape - b->shape;
-	return (a->position > b->position) - (a->position < b->position);
+	to->n = 0;
+	if (postings_room(to, from->n))
+		return -1;
+	for (i = 0; i < from->n; i++)
+		end[from->p[i].shape]++;
+	for (i = 1; i < INDEX_SHAPES; i++)
+		end[i] += end[i - 1];
+	for (i = from->n; i-- > 0; )
+		to->p[--end[from->p[i].shape]] = from->p[i];
+	to->n = from->n;
+	return 0;
 }
 
 static int save_chunk(struct index *ix, int64_t id, int shape,
@@ -74,10 +102,12 @@ static int append_run(struct index *ix, int64_t id, const struct posting *run,
 /* Move the open postings of a row, which are in ix->open, to tag_post. */
 static int spill(struct index *ix, struct es_err *err)
 {
-	struct posting *p = ix->open.p;
+	const struct posting *p;
 	size_t n = ix->open.n, i, j;
 
-	qsort(p, n, sizeof *p, by_shape);
+	if (by_shape(&ix->open, &ix->list))
+		return es_fail_nomem(err);
+	p = ix->list.p;
 	for (i = 0; i < n; i = j) {
 		for (j = i + 1; j < n && p[j].shape == p[i].shape; j++)
 			;
@@ -125,18 +155,20 @@ static int begin_row(struct index *ix, const struct entry *e,
 {
 	struct open_row *row = &ix->row;
 	struct posting p = {e->position, e->shape};
-	int64_t id;
-	int rc = indexdb_key(&ix->db, e->key, &id, err);
+	int64_t id = indexdb_id(p, e->slot);
+	int rc = indexdb_key_add(&ix->db, e->key, id, err);
 
 	if (rc < 0)
 		return -1;
-	if (!rc) {
-		row->id = indexdb_id(p, e->slot);
+	if (rc) {
+		row->id = id;
 		row->spilled = 0;
 		row->last = indexdb_base(row->id);
 		buf_truncate(&row->data, 0);
-		return indexdb_key_add(&ix->db, e->key, row->id, err) ? -1 : 1;
+		return 1;
 	}
+	if (indexdb_key(&ix->db, e->key, &id, err) < 0)
+		return -1;
 	if ((rc = indexdb_open_row(&ix->db, id, row, err)))
 		return rc < 0 ? -1 : 0;
 	row->last = indexdb_base(id);
@@ -167,12 +199,12 @@ static int write_key(struct index *ix, const struct entry *e, size_t n,
 	return rc ? -1 : indexdb_open_save(&ix->db, row, is_new, err);
 }
 
-int index_fold(struct index *ix, struct es_err *err)
+/* Write sorted entries, key by key. */
+static int write_keys(struct index *ix, const struct entry *e, size_t n,
+    struct es_err *err)
 {
-	struct entry *e = ix->wait;
-	size_t n = ix->n_wait, i, j;
+	size_t i, j;
 
-	qsort(e, n, sizeof *e, by_key);
 	for (i = 0; i < n; i = j) {
 		for (j = i + 1; j < n && e[j].key == e[i].key; j++)
 			;
@@ -182,3 +214,17 @@ int index_fold(struct index *ix, struct es_err *err)
 	return 0;
 }
 
+int index_fold(struct index *ix, size_t n_new, struct es_err *err)
+{
+	size_t n = ix->n_wait, n_old = n - n_new;
+	struct entry *ascending = malloc(n * sizeof *ascending);
+	int rc;
+
+	if (!ascending)
+		return es_fail_nomem(err);
+	memcpy(ascending, ix->wait + n_new, n_old * sizeof *ascending);
+	memcpy(ascending + n_old, ix->wait, n_new * sizeof *ascending);
+	rc = write_keys(ix, sort(ascending, ix->wait, n), n, err);
+	free(ascending);
+	return rc;
+}

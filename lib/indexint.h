@@ -66,8 +66,11 @@ int index_read_open(struct index *ix, struct es_err *err);
 int index_gather(struct index *ix, int64_t position, int shape,
     const uint64_t *keys, size_t n, struct es_err *err);
 
-/* Write all that is gathered, in any order, into all tables but tag_tail. */
-int index_fold(struct index *ix, struct es_err *err);
+/*
+ * Write all that is gathered into the tables besides tag_tail: n_new entries,
+ * and after them those of the tail, which is older.
+ */
+int index_fold(struct index *ix, size_t n_new, struct es_err *err);
 
 /* ---- indextail.c ---- */
 

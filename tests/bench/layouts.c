@@ -2,12 +2,13 @@
  * Compare layouts of the index (layouts.h) with each other and with the raw
  * floor, in one run, on the store's own row format:
  *
- *   layouts [-u] [-n MESSAGES] [-r REPETITIONS] [-l NAME,NAME...] DIR
+ *   layouts [-u] [-n MESSAGES] [-r REPETITIONS] [-l NAME,NAME...] [-t SPAN] DIR
  *
  * Each layout is loaded with MESSAGES (default 1,000,000) in batches of
  * 10,000; then the other batch sizes are measured on top of them, in turn,
  * REPETITIONS times (default 9), and summed.  -u: uniform arrivals, which pick
- * any donation that ever was, instead of 1,000 alive at a time.  DIR should be
+ * any donation that ever was, instead of 1,000 alive at a time.  -t: another
+ * span of es's tail.  DIR should be
  * on a disk, and is given files of about 700 MB a layout.
  */
 #include <stdio.h>
@@ -197,13 +198,13 @@ static void prepare(struct layout *l, const char *sql, sqlite3_stmt **st)
 }
 
 static void begin(struct layout *l, const struct layout_kind *kind,
-    const char *dir)
+    const char *dir, int64_t span)
 {
 	char path[4096];
 
 	l->kind = kind;
 	snprintf(path, sizeof path, "%s/%s.db", dir, kind->name);
-	layout_open(l, path);
+	layout_open(l, path, span);
 	if (!kind->messages) {
 		prepare(l, "INSERT INTO raw(t) VALUES(?)", &l->raw);
 		return;
@@ -448,12 +449,12 @@ static bool chosen(const char *names, const char *name)
 
 int main(int argc, char **argv)
 {
-	int64_t total = 1000000, done;
+	int64_t total = 1000000, span = 0, done;
 	int repetitions = 9, opt, i;
 	bool uniform = false;
 	const char *names = NULL;
 
-	while ((opt = getopt(argc, argv, "un:r:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "un:r:l:t:")) != -1) {
 		if (opt == 'u')
 			uniform = true;
 		else if (opt == 'n')
@@ -462,9 +463,11 @@ int main(int argc, char **argv)
 			repetitions = (int)strtol(optarg, NULL, 10);
 		else if (opt == 'l')
 			names = optarg;
+		else if (opt == 't')
+			span = strtoll(optarg, NULL, 10);
 	}
 	if (optind + 1 != argc || total < 2 * BULK)
-		die("usage: layouts [-u] [-n MESSAGES] [-r N] [-l NAMES] DIR",
+		die("usage: layouts [-u] [-n MESSAGES] [-r N] [-l NAMES] [-t N] DIR",
 		    NULL);
 	batch = calloc(BULK, sizeof *batch);
 	if (!batch)
@@ -472,7 +475,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < N_LAYOUTS; i++)
 		if (chosen(names, layout_kinds[i].name))
 			begin(&layouts[n_layouts++], &layout_kinds[i],
-			    argv[optind]);
+			    argv[optind], span);
 	source_init(&src, uniform, total);
 	for (done = 0; done < total; done += BULK) {
 		each(BULK, BULK, SPEED_BULK, "PRAGMA synchronous=NORMAL");

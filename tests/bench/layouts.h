@@ -9,8 +9,8 @@
  * P2     the same, but full chunks are spread over chunks by shape
  * L2     P2 behind a tail: the last 4,000 messages' postings stand in a few
  *        rows that are only appended to, and are folded into P2 at once
- * es     lib/index: P2 under ids that ascend with time
- * Les    es behind the same tail
+ * es0    lib/index without its tail: P2 under ids that ascend with time
+ * es     lib/index: es0 behind a tail
  */
 #ifndef ES_BENCH_LAYOUTS_H
 #define ES_BENCH_LAYOUTS_H
@@ -21,9 +21,7 @@
 #include "posting.h"
 
 #define N_LAYOUTS 8
-#ifndef TAIL_MESSAGES
 #define TAIL_MESSAGES 4000
-#endif
 
 struct entry {
 	uint64_t key;
@@ -62,7 +60,8 @@ struct layout {
 extern const struct layout_kind layout_kinds[N_LAYOUTS];
 
 void die(const char *what, sqlite3 *db);
-void layout_open(struct layout *l, const char *path);
+/* span: of the tail of es; 0: as it is. */
+void layout_open(struct layout *l, const char *path, int64_t span);
 void layout_add(struct layout *l, int64_t position, int shape,
     const uint64_t *keys, size_t n);
 void layout_flush(struct layout *l);	/* before COMMIT */

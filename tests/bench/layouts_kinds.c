@@ -311,7 +311,8 @@ static void es_read(struct layout *l, const struct index_range *r,
 
 /* ---- all ---- */
 
-#define P2_SCHEMA "CREATE TABLE o(k INTEGER PRIMARY KEY, last INT, data BLOB);" \
+#define P2_SCHEMA \
+	"CREATE TABLE o(k INTEGER PRIMARY KEY, last INT, data BLOB);" \
 	"CREATE TABLE c(k INT, shape INT, first INT, last INT, data BLOB," \
 	" PRIMARY KEY(k, shape, first)) WITHOUT ROWID;"
 #define TAIL_SCHEMA "CREATE TABLE tail(n INTEGER PRIMARY KEY, data BLOB);"
@@ -330,11 +331,11 @@ const struct layout_kind layout_kinds[N_LAYOUTS] = {
 	    false, false},
 	{"P2", P2_SCHEMA, p2_put, p2_read, true, false, false},
 	{"L2", P2_SCHEMA TAIL_SCHEMA, p2_put, NULL, true, true, false},
+	{"es0", "", NULL, es_read, true, false, true},
 	{"es", "", NULL, es_read, true, false, true},
-	{"Les", TAIL_SCHEMA, NULL, NULL, true, true, true},
 };
 
-void layout_open(struct layout *l, const char *path)
+void layout_open(struct layout *l, const char *path, int64_t span)
 {
 	static const unsigned char secret[16] = "layouts secret";
 
@@ -348,6 +349,10 @@ void layout_open(struct layout *l, const char *path)
 	if (sqlite3_exec(l->db, index_schema, NULL, NULL, NULL) ||
 	    index_open(l->db, secret, &l->ix, NULL))
 		die(path, l->db);
+	if (!strcmp(l->kind->name, "es0"))
+		index_set_tail(l->ix, 0);
+	else if (span > 0)
+		index_set_tail(l->ix, span);
 }
 
 void layout_add(struct layout *l, int64_t position, int shape,
