@@ -534,7 +534,7 @@ static int check_breaker(struct runner *r, struct lane *l, struct es_err *err)
 static int commit_batch(struct runner *r, struct task **batch, size_t n,
     bool inside, struct es_err *err)
 {
-	bool failed = false;
+	bool failed = false, moved = false;
 	size_t i;
 	int bad;
 
@@ -557,7 +557,7 @@ static int commit_batch(struct runner *r, struct task **batch, size_t n,
 	}
 	for (i = 0; i < n; i++)
 		settle(r, batch[i]);
-	if (store_head(r->store, &r->head, err) < 0)
+	if (runner_look(r, &moved, err) < 0)
 		return -1;
 	for (i = 0; failed && i < r->n_lanes; i++)
 		if (check_breaker(r, &r->lanes[i], err) < 0)
@@ -601,6 +601,7 @@ int runner_stop_group(struct runner *r, struct lane *l, const char *reason,
     int code, struct es_err *err)
 {
 	struct buf text = {0};
+	bool moved = false;
 	int bad;
 
 	/* The reason may lie in a task that goes away with the lane's. */
@@ -621,7 +622,7 @@ int runner_stop_group(struct runner *r, struct lane *l, const char *reason,
 		    l->handler->name);
 		l->stopped = true;
 		lane_drop_all(l);
-		bad = store_head(r->store, &r->head, err);
+		bad = runner_look(r, &moved, err);
 	}
 	buf_free(&text);
 	return bad;

@@ -349,22 +349,32 @@ static int reload_group(struct lane *l, struct es_err *err)
 	return l->view || l->stopped ? 0 : lane_reload_failing(l, err);
 }
 
+int runner_look(struct runner *r, bool *moved, struct es_err *err)
+{
+	int64_t head;
+	size_t i;
+
+	if (store_head(r->store, &head, err) < 0)
+		return -1;
+	if (head == r->head)
+		return 0;
+	*moved = true;
+	r->head = head;
+	for (i = 0; i < r->n_lanes; i++)
+		r->lanes[i].projected = false;
+	return 0;
+}
+
 /* What other processes did: groups stopped, partitions retried. */
 static int refresh(struct runner *r, bool *progress, struct es_err *err)
 {
-	int64_t version, head;
+	int64_t version;
 	size_t i;
 
-	if (store_head(r->store, &head, err) < 0 ||
+	if (runner_look(r, progress, err) < 0 ||
 	    db_int(store_db(r->store), "pragma data_version", &version,
 	    err) < 0)
 		return -1;
-	if (head != r->head) {
-		*progress = true;
-		for (i = 0; i < r->n_lanes; i++)
-			r->lanes[i].projected = false;
-	}
-	r->head = head;
 	if (version == r->data_version)
 		return 0;
 	r->data_version = version;

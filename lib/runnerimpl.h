@@ -132,6 +132,9 @@ struct runner {
 	struct buf line;
 };
 
+/* Look where the log's head is now. */
+int runner_look(struct runner *, bool *moved, struct es_err *err);
+
 void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
 
 /* ---- lane.c ---- */

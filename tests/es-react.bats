@@ -487,6 +487,22 @@ END
         "$(seq 300 | tr '\n' ' ')"
 }
 
+@test "read models are at the head when nothing is pending" {
+    es-init
+    rules
+    cat >sold.jq <<'END'
+def about: {partition_by: ["show_id"]};
+def initial: 0;
+def evolve($e): apply($e; "shows.seat_taken"; . + 1);
+END
+    for i in 1 2 3 4; do
+        es-append -q -t shows.take_seat --kind command show_id=s1
+    done
+    es-react sold.jq seats.jq
+    assert_equal "$(json sold .lag)" 0
+    assert_equal "$(sqlite3 -readonly es.db.views/sold.db 'select show_id, state from sold')" 's1|3'
+}
+
 @test "query flags, --by and a query of several items for a command" {
     es-init
     printf '{"type":"%s","payload":{"x":"%s"}}\n' a.b 1 a.c 2 b.d 1 b.d 2 | es-append -q
