@@ -82,6 +82,12 @@ $(programs): $(B)/%: $(O)/bin/%.o $(O)/libes.a
 $(units): %: %.o $(O)/libes.a
 	$(LINK) $< $(O)/libes.a $(ES_LIBS)
 
+# store.c alone; layouts.c and its files are built by the rule beside them.
+$(O)/tests/bench/store: tests/bench/store.c $(O)/libes.a
+	@mkdir -p $(@D)
+	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libes.a \
+	$(ES_LIBS)
+
 unit: $(units)
 
 # What everything was compiled with: other flags compile everything anew.
@@ -127,9 +133,10 @@ check-asan: deps
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
 	tests/run
 
+# BENCH=--quick for a look.
 bench: deps-build
-	+@$(MAKE_ALL) all
-	@tests/bench/run
+	+@$(MAKE_ALL) all $(O)/tests/bench/store
+	@tests/bench/run $(BENCH)
 
 demo demo-cli: deps-build
 	+@$(MAKE_ALL) all

@@ -1,7 +1,8 @@
 /*
  * store: how fast the log is, beside SQLite's own floor in the same run.
  *
- *   store [--quick]
+ *   store [--quick]      the tables
+ *   store --floor N      N lines into the floor, one a commit, FULL: lines/s
  *
  * The floor is one table with one TEXT column that takes the same line in a
  * transaction of the same size, in WAL mode with the same synchronous.  Floor
@@ -272,6 +273,14 @@ int main(int argc, char **argv)
 	struct es_err err;
 	struct store *s;
 
+	if (argc > 2 && strcmp(argv[1], "--floor") == 0) {
+		sqlite3 *db = floor_open("floor.db", true);
+		int n = (int)strtol(argv[2], NULL, 10);
+
+		printf("%.0f\n", n / floor_turn(db, &a, n, 1));
+		sqlite3_close(db);
+		return 0;
+	}
 	if (store_create("log.db", &created, &err) < 0)
 		die("create", &err);
 	fill("log.db", &a, 10000);
