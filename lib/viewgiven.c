@@ -7,17 +7,18 @@
 #include "view.h"
 #include "viewbatch.h"
 
+/* A message that carries some of the names; others never come too early. */
+struct partial {
+	int64_t position;
+	struct partition partition;
+};
+
 struct history {
 	const struct given *given;
 	const struct handler *handler;
+	struct partial *partials;
+	size_t n, cap;
 };
-
-static bool is_wanted(const struct history *h, const struct message *m)
-{
-	const struct scan_types *t = &h->handler->scan.evolves;
-
-	return !m->erased_at && query_type_in(t->v, t->n, m->type);
-}
 
 /* Nothing is there that the batch does not hold. */
 static int exists(void *ctx, struct span key, bool *yes, struct es_err *err)
@@ -46,64 +47,97 @@ static int match(void *ctx, char *const *values, struct es_err *err)
 	return 0;
 }
 
-/* 1: delivered to the partition of these values, 0, -1. */
-static int belongs(const struct history *h, const struct message *m,
-    char *const *values, struct es_err *err)
+static bool belongs(const struct partition *p, char *const *values)
 {
-	struct partition p;
-	bool complete, many;
-	size_t i, there = 0;
-	int yes = 1;
-
-	if (partition_of(NULL, h->handler, m, &p, &complete, &many, err) < 0)
-		return -1;
-	for (i = 0; i < p.n; i++) {
-		there += p.values[i] != NULL;
-		if (p.values[i] && strcmp(p.values[i], values[i]) != 0)
-			yes = 0;
-	}
-	partition_free(&p);
-	return yes && there > 0;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->values[i] && strcmp(p->values[i], values[i]) != 0)
+			return false;
+	return true;
 }
 
 static int earlier(void *ctx, char *const *values, int64_t before,
     viewbatch_feed *feed, void *to, struct es_err *err)
 {
 	const struct history *h = ctx;
-	int64_t p;
 
-	if (h->handler->n_partition_by < 2)
-		return 0;
-	for (p = 1; p < before; p++) {
-		const struct message *m = given_at(h->given, p);
-		int yes = is_wanted(h, m) ? belongs(h, m, values, err) : 0;
+	for (size_t i = 0; i < h->n; i++) {
+		const struct partial *p = &h->partials[i];
 
-		if (yes < 0 || (yes && feed(to, m, err) < 0))
+		if (p->position >= before)
+			break;
+		if (belongs(&p->partition, values) &&
+		    feed(to, given_at(h->given, p->position), err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int add_all(struct viewbatch *b, const struct history *h,
+/* Takes the partition. */
+static int keep_partial(struct history *h, int64_t position,
+    struct partition *p, struct es_err *err)
+{
+	if (h->n == h->cap) {
+		size_t cap = h->cap ? h->cap * 2 : 64;
+		struct partial *v = realloc(h->partials, cap * sizeof *v);
+
+		if (!v) {
+			partition_free(p);
+			return es_fail_nomem(err);
+		}
+		h->partials = v;
+		h->cap = cap;
+	}
+	h->partials[h->n++] = (struct partial){position, *p};
+	return 0;
+}
+
+static bool has_a_value(const struct partition *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->values[i])
+			return true;
+	return false;
+}
+
+static int add_one(struct viewbatch *b, struct history *h,
+    const struct message *m, struct es_err *err)
+{
+	struct partition p;
+	bool complete, many;
+
+	if (partition_of(NULL, h->handler, m, &p, &complete, &many, err) < 0)
+		return -1;
+	if (viewbatch_add(b, m, p.values, complete, err) < 0) {
+		partition_free(&p);
+		return -1;
+	}
+	if (!complete && has_a_value(&p))
+		return keep_partial(h, m->position, &p, err);
+	partition_free(&p);
+	return 0;
+}
+
+static int add_all(struct viewbatch *b, struct history *h,
     struct es_err *err)
 {
+	const struct scan_types *t = &h->handler->scan.evolves;
 	int64_t i;
-	int r = 0;
 
-	for (i = 1; i <= given_head(h->given) && r == 0; i++) {
+	for (i = 1; i <= given_head(h->given); i++) {
 		const struct message *m = given_at(h->given, i);
-		struct partition p;
-		bool complete, many;
 
-		if (!is_wanted(h, m))
-			continue;
-		if (partition_of(NULL, h->handler, m, &p, &complete, &many,
-		    err) < 0)
+		if (!m->erased_at && query_type_in(t->v, t->n, m->type) &&
+		    add_one(b, h, m, err) < 0)
 			return -1;
-		r = viewbatch_add(b, m, p.values, complete, err);
-		partition_free(&p);
 	}
-	return r;
+	return 0;
+}
+
+static void free_history(struct history *h)
+{
+	while (h->n > 0)
+		partition_free(&h->partials[--h->n].partition);
+	free(h->partials);
 }
 
 static int by_key(const void *a, const void *b)
@@ -118,7 +152,7 @@ int view_given(const struct given *g, const struct handler *handler,
     struct span state, int64_t position, struct es_err *), void *ctx,
     struct es_err *err)
 {
-	struct history h = {g, handler};
+	struct history h = {.given = g, .handler = handler};
 	struct viewbatch b = {.handler = handler, .jq = jq, .source = {&h,
 	    exists, state, match, earlier}};
 	size_t i;
@@ -139,5 +173,6 @@ int view_given(const struct given *g, const struct handler *handler,
 		    viewbatch_text(&b, &b.states[i]),
 		    viewbatch_position(&b, &b.states[i]), err);
 	viewbatch_free(&b);
+	free_history(&h);
 	return r;
 }
