@@ -48,8 +48,7 @@ static const struct cli_program program = {
 	    "  es-project projectors/campaigns.jq\n"
 	    "  es-project --print -p campaign_id=c1 projectors/campaigns.jq\n"
 	    "  es-query | es-project --given - projectors/campaigns.jq\n"
-	    "  sqlite3 \"$(es-project --path projectors/campaigns.jq)\" "
-	    "'select * from campaigns'\n"
+	    "  sqlite3 es.db.views/campaigns.db 'select * from campaigns'\n"
 	    "  es-project -f projectors/campaigns.jq\n",
 	.see_also = "es-react(1), es-query(1), es-handler(5), es(7)",
 	.flags = flags,

@@ -14,7 +14,7 @@ load helper
 # open one.
 declare -gA access=(
     [es-append]=write [es-decide]=write [es-group]=read [es-init]=make
-    [es-project]=read [es-query]=read [es-react]=write
+    [es-project]=write [es-query]=read [es-react]=write
 )
 declare -gA opens=(
     [es-append]='-t things.seen n=1'
