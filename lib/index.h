@@ -90,9 +90,8 @@ int index_read(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err);
 
 /*
- * How many postings the key has, at most (any shape; too high by INDEX_TAIL
- * or so for the newest messages): at no cost that grows with their number, so that
- * the rarest of several keys can drive.
+ * How many postings the key has, at most, of any shape: at no cost that grows
+ * with their number, so that the rarest of several keys can drive.
  */
 int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err);

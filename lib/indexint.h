@@ -86,6 +86,8 @@ int64_t index_tail_stamp(const struct index *ix, const struct tail_row *row);
 /* Append the range's postings in the tail to out, until *n is max. */
 int index_tail_read(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err);
+int index_tail_count(struct index *ix, uint64_t key, int64_t *count,
+    struct es_err *err);
 /*
  * The tail's part of index_walk(): loaded anew, it has n_rows and begins after
  * a position.

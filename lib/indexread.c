@@ -195,7 +195,10 @@ int index_read(struct index *ix, const struct index_range *range,
 	*n = 0;
 	if (r.before == 0)
 		r.before = INT64_MAX;
-	if (max == 0 || (r.shapes && r.nshapes == 0))
+	if (r.after < 0)
+		r.after = 0;
+	if (max == 0 || r.after >= INDEX_POSITION_MAX || r.before <= 1 ||
+	    (r.shapes && r.nshapes == 0))
 		return 0;
 	if (index_flush(ix, err))
 		return -1;
@@ -225,10 +228,9 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err)
 {
 	*count = 0;
-	if (index_flush(ix, err) || index_tail_sync(ix, err))
+	if (index_flush(ix, err) || index_tail_sync(ix, err) ||
+	    index_tail_count(ix, key, count, err))
 		return -1;
-	if (index_tail_first(ix))
-		*count = index_tail_last(ix) - index_tail_first(ix) + 1;
 	return count_key(ix, key, count, err) ? index_key_at(key, err) : 0;
 }
 

@@ -246,23 +246,36 @@ static size_t first_from(const struct tail *t, int64_t position)
 	return lo;
 }
 
-/* Add the messages that carry the key, of those from lo up to hi, to l. */
-static int carriers(const struct tail *t, uint64_t key, size_t lo, size_t hi,
-    struct postings *l)
+/*
+ * Put the messages that carry the key, of those from lo up to hi, into
+ * ix->list.
+ */
+static int carriers(struct index *ix, uint64_t key, size_t lo, size_t hi,
+    struct es_err *err)
 {
-	const unsigned char *p = t->mark + index_tail_key(t, lo), *end, *hit;
-	struct posting at;
-	size_t i;
+	const struct tail *t = &ix->tail;
+	size_t i = index_tail_key(t, lo), end = index_tail_key(t, hi);
+	struct postings *l = &ix->list;
+	const unsigned char *hit;
 
-	end = t->mark + index_tail_key(t, hi);
-	for (; p < end && (hit = memchr(p, mark_of(key), (size_t)(end - p)));
-	    p = hit + 1) {
+	l->n = 0;
+	if (key == INDEX_EVERY) {
+		if (postings_room(l, hi - lo))
+			return es_fail_nomem(err);
+		for (; lo < hi; lo++)
+			l->p[l->n++] = t->message[lo].at;
+		return 0;
+	}
+	for (; i < end; i++) {
+		hit = memchr(t->mark + i, mark_of(key), end - i);
+		if (!hit)
+			break;
 		i = (size_t)(hit - t->mark);
 		if (t->key[i] != key)
 			continue;
-		at = t->message[t->owner[i]].at;
-		if (postings_add(l, at.position, at.shape))
-			return -1;
+		if (postings_room(l, 1))
+			return es_fail_nomem(err);
+		l->p[l->n++] = t->message[t->owner[i]].at;
 	}
 	return 0;
 }
@@ -270,22 +283,23 @@ static int carriers(const struct tail *t, uint64_t key, size_t lo, size_t hi,
 int index_tail_read(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err)
 {
-	const struct tail *t = &ix->tail;
-	size_t lo = first_from(t, r->after + 1), hi = first_from(t, r->before);
-	struct postings *l = &ix->list;
-	size_t i;
+	size_t lo = first_from(&ix->tail, r->after + 1);
+	size_t hi = first_from(&ix->tail, r->before);
 
-	l->n = 0;
 	if (lo >= hi || *n == max)
 		return 0;
-	if (r->key == INDEX_EVERY) {
-		if (postings_room(l, hi - lo))
-			return es_fail_nomem(err);
-		for (i = lo; i < hi; i++)
-			l->p[l->n++] = t->message[i].at;
-	} else if (carriers(t, r->key, lo, hi, l))
-		return es_fail_nomem(err);
-	postings_take(l, r, out, max, n);
+	if (carriers(ix, r->key, lo, hi, err))
+		return -1;
+	postings_take(&ix->list, r, out, max, n);
+	return 0;
+}
+
+int index_tail_count(struct index *ix, uint64_t key, int64_t *count,
+    struct es_err *err)
+{
+	if (carriers(ix, key, 0, ix->tail.n_message, err))
+		return -1;
+	*count = (int64_t)ix->list.n;
 	return 0;
 }
 
