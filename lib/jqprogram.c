@@ -3,8 +3,7 @@
 #include "jqrunint.h"
 
 /*
- * What a handler is given.  KEY stands for a random key, so that no data can
- * look like what event(), command() and reject() make.
+ * What a handler does without.
  *
  * `input` is how the worker hands over a message: outside of the state, which
  * has to have a single owner, or each change of it copies it.  The names that
@@ -13,7 +12,7 @@
  *
  * On jq 1.6 error(null) looks like a normal end: it becomes a string here.
  */
-static const char prelude[] =
+static const char shadows[] =
     "def _es_in: input; def _es_error: error; def _es_debug: debug; "
     "def _es_none(what): \"a handler has no \" + what | _es_error; "
     "def input: _es_none(\"input\"); def inputs: _es_none(\"input\"); "
@@ -27,13 +26,30 @@ static const char prelude[] =
     "def stderr: _es_debug; "
     "def error: if . == null then \"null\" | _es_error "
     "else _es_error end; "
-    "def error(message): message | error; "
-    "def _es_is($type; types): reduce types as $t (false; . or $t == $type or "
-    "(($t | endswith(\".\")) and ($type | startswith($t)))); "
-    "def on(m; types; f): m.type as $type | "
-    "if _es_is($type; types) then f else empty end; "
-    "def apply(m; types; f): m.type as $type | "
-    "if _es_is($type; types) then f else . end; "
+    "def error(message): message | error; ";
+
+/*
+ * apply() stands in the way of every event that is folded: these are the
+ * cheapest tests that were found on 1.6 (a fold costs 1.2 and 1.4 times what
+ * it costs with == in its place; with first(), any() or index() over 1.6).
+ */
+static const char plain_switches[] =
+    "def on(m; type; f): if m.type == type then f else empty end; "
+    "def apply(m; type; f): if m.type == type then f else . end; ";
+
+#define IS_TYPE "m.type as $type | if reduce types as $t (false; " \
+    "if $t == $type then true elif $t | endswith(\".\") " \
+    "then . or ($type | startswith($t)) else . end) then f else "
+
+static const char switches[] =
+    "def on(m; types; f): " IS_TYPE "empty end; "
+    "def apply(m; types; f): " IS_TYPE ". end; ";
+
+/*
+ * KEY stands for a random key, so that no data can look like what event(),
+ * command() and reject() make.
+ */
+static const char makers[] =
     "def event($type; $payload): {\"KEY\": true, kind: \"event\", "
     "type: $type, payload: $payload, metadata: {}}; "
     "def command($type; $payload): {\"KEY\": true, kind: \"command\", "
@@ -58,9 +74,9 @@ static const char prelude[] =
     "| _es_error end; "
     "def require(condition; reason): require(condition; reason; null); ";
 
-static void add_prelude(struct buf *out, const char *key)
+static void add_makers(struct buf *out, const char *key)
 {
-	const char *p = prelude, *next;
+	const char *p = makers, *next;
 
 	while ((next = strstr(p, "KEY"))) {
 		buf_add(out, p, (size_t)(next - p));
@@ -94,7 +110,9 @@ static void add_call(struct buf *out, unsigned ops, enum scan_op op,
 void jqprogram(struct buf *out, const char *key, struct span text,
     char *const *defs, unsigned ops)
 {
-	add_prelude(out, key);
+	buf_adds(out, shadows);
+	buf_adds(out, ops & SCAN_PLAIN ? plain_switches : switches);
+	add_makers(out, key);
 	buf_add_span(out, text);
 	/* The cheapest test for what is called most: true, then the event. */
 	buf_adds(out, "\nif _es_in then (_es_in as $m | ");

@@ -61,7 +61,7 @@ static int add_literal(struct scan_source *s, uint32_t token,
 
 /*
  * The types between two arguments' ends: a literal or a comma list of them, in
- * parentheses or not.  They are added to `to`, or only checked when it is NULL.
+ * parentheses or not.
  */
 static int read_types(struct scan_source *s, uint32_t from, uint32_t end,
     struct scan_types *to, struct es_err *err)
@@ -179,20 +179,24 @@ static int check_bindings(const struct scan_source *s, struct es_err *err)
 	return 0;
 }
 
-static int check_calls(struct scan_source *s, struct es_err *err)
+static int check_calls(struct scan_source *s, bool *plain, struct es_err *err)
 {
-	struct scan_types ignored = {0};
+	struct scan_types types = {0};
 	int r = check_bindings(s, err);
 	size_t i;
 
+	*plain = true;
 	for (i = 0; r == 0 && i < s->n_calls; i++) {
 		r = check_call(s, &s->calls[i], err);
-		if (r == 0 && is_switch(s, &s->calls[i]))
-			r = switch_types(s, &s->calls[i], &ignored, err);
+		if (r < 0 || !is_switch(s, &s->calls[i]))
+			continue;
+		r = switch_types(s, &s->calls[i], &types, err);
+		*plain = *plain && types.n == 1 &&
+		    types.v[0][strlen(types.v[0]) - 1] != '.';
+		while (types.n > 0)
+			free(types.v[--types.n]);
 	}
-	while (ignored.n > 0)
-		free(ignored.v[--ignored.n]);
-	free(ignored.v);
+	free(types.v);
 	return r;
 }
 
@@ -344,15 +348,18 @@ int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
     struct es_err *err)
 {
 	struct scan_source s = {.place = place};
+	bool plain;
 	int r = -1;
 
 	*out = (struct scan){0};
 	if (jqlex(place, p, n, &s.lex, err) == 0 && scan_read(&s, err) == 0 &&
-	    check_calls(&s, err) == 0 && check_ops(&s, out, err) == 0 &&
+	    check_calls(&s, &plain, err) == 0 && check_ops(&s, out, err) == 0 &&
 	    collect(&s, "decide", &out->decides, err) == 0 &&
 	    collect(&s, "evolve", &out->evolves, err) == 0 &&
 	    collect(&s, "react", &out->reacts, err) == 0)
 		r = list_defs(&s, out, err);
+	if (r == 0 && plain)
+		out->ops |= SCAN_PLAIN;
 	scan_source_free(&s);
 	if (r < 0)
 		scan_free(out);

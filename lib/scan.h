@@ -23,7 +23,10 @@ struct scan_types {		/* literal types, sorted, without repeats */
 
 enum scan_op {			/* bits: reserved definitions that are there */
 	SCAN_ABOUT = 1, SCAN_INITIAL = 2, SCAN_EVOLVE = 4, SCAN_DECIDE = 8,
-	SCAN_REACT = 16
+	SCAN_REACT = 16,
+	/* every on() and apply() has one type, which is no prefix: a cheaper
+	 * test is enough */
+	SCAN_PLAIN = 256
 };
 
 struct scan {

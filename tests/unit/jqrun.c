@@ -367,6 +367,23 @@ static const struct answer reactions[] = {
 	{NULL, NULL}
 };
 
+/* A file with single types only gets another on() and apply(). */
+static void test_plain(void)
+{
+	struct jqrun *jq = open_text("def evolve($e): apply($e; \"add\"; "
+	    ". + 1) | apply($e; \"sub\"; . - 1);\n"
+	    "def decide($c): on($c; \"a\"; event(\"b\"; {n: .})), "
+	    "on($c; \"c\"; event(\"d\"; {}));");
+
+	check_str(state(jq, 0, true, EVENTS("{\"type\":\"add\"}",
+	    "{\"type\":\"add\"}", "{\"type\":\"sub\"}",
+	    "{\"type\":\"add.x\"}", "{\"type\":\"ad\"}")), "ok 1");
+	check_str(decide(jq, "{\"type\":\"a\"}"), "ok event b {\"n\":null}");
+	check_str(decide(jq, "{\"type\":\"c\"}"), "ok event d {}");
+	check_str(decide(jq, "{\"type\":\"a.c\"}"), "ok");
+	jqrun_close(jq);
+}
+
 static bool has(const char *text, const char *part)
 {
 	return strstr(text, part) != NULL;
@@ -836,6 +853,7 @@ int main(void)
 	test_compile_errors();
 	test_corpus();
 	test_about();
+	test_plain();
 	test_helpers();
 	test_debug();
 	test_environment();

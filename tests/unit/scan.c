@@ -128,7 +128,7 @@ static void test_definitions(void)
 	struct scan s;
 
 	need(scan_text(text, sizeof text - 1, &s, &err) == 0);
-	check_int(s.ops, SCAN_ABOUT | SCAN_EVOLVE);
+	check_int(s.ops, SCAN_ABOUT | SCAN_EVOLVE | SCAN_PLAIN);
 	check_int(s.n_defs, 4);
 	check_str(s.defs[0], "about/0");
 	check_str(s.defs[1], "h/0");
@@ -179,6 +179,30 @@ static void test_bytes(void)
 		check_str(err.text, cases[i].want);
 		check_int(err.code, ES_FAILED);
 	}
+}
+
+static unsigned ops_of(const char *text)
+{
+	struct es_err err = {0};
+	struct scan s;
+	unsigned ops;
+
+	need(scan_text(text, strlen(text), &s, &err) == 0);
+	ops = s.ops;
+	scan_free(&s);
+	return ops;
+}
+
+static void test_plain(void)
+{
+	check(ops_of("def evolve($e): apply($e; \"a\"; .) | "
+	    "apply($e; \"b\"; .);") & SCAN_PLAIN);
+	check(!(ops_of("def evolve($e): apply($e; \"a\", \"b\"; .);") &
+	    SCAN_PLAIN));
+	check(!(ops_of("def evolve($e): apply($e; \"a.\"; .);") &
+	    SCAN_PLAIN));
+	check(!(ops_of("def h($e): on($e; \"a.\"; .); def evolve($e): "
+	    "apply($e; \"a\"; .);") & SCAN_PLAIN));
 }
 
 /* No prefix of a program, and no program with a byte taken out, does harm. */
@@ -257,6 +281,7 @@ int main(void)
 	check(run_corpus("read.txt", false) > 30);
 	check(run_corpus("refused.txt", true) > 70);
 	test_definitions();
+	test_plain();
 	test_bytes();
 	test_pieces();
 	test_depth();
