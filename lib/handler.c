@@ -95,8 +95,8 @@ int handler_load(const char *path, struct handler *out, struct es_err *err)
 	*h = (struct handler){.retries = -1, .backoff_ms = -1,
 	    .deadline_ms = -1};
 	if (stat(path, &st) < 0)
-		return es_fail(err, errno == ENOENT ? ES_NOTFOUND : ES_FAILED,
-		    "%s: %s", path, strerror(errno));
+		return es_fail(err, errno == ENOENT || errno == ENOTDIR ?
+		    ES_NOTFOUND : ES_FAILED, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return es_fail(err, ES_FAILED, "%s: not a file", path);
 	h->path = strdup(path);
@@ -280,10 +280,14 @@ static int about_name(struct handler *h, const struct json_doc *d,
 static int about_field(struct handler *h, const struct json_doc *d,
     uint32_t key, struct es_err *err)
 {
+	/* What a later version reads: not a slip of the pen. */
+	static const char *const later[] = {"reads", "handles", "views",
+	    "query", "path", "on", "channel"};
 	int64_t retries;
 	struct buf text = {0};
 	char shown[80];
 	struct span name;
+	size_t i;
 
 	if (json_is(d, key, "partition_by"))
 		return about_names(h, d, key + 1, err);
@@ -302,10 +306,15 @@ static int about_field(struct handler *h, const struct json_doc *d,
 		h->retries = (int)retries;
 		return 0;
 	}
+	for (i = 0; i < sizeof later / sizeof *later; i++)
+		if (json_is(d, key, later[i]))
+			return es_fail(err, ES_FAILED,
+			    "%s: this version has no such field", later[i]);
 	name = json_string(d, key, &text);
 	es_escape(shown, sizeof shown, name.p, name.n);
 	buf_free(&text);
-	return es_fail(err, ES_FAILED, "%s: no such field", shown);
+	return es_fail(err, ES_FAILED, "%s: no such field (name, "
+	    "partition_by, deadline, retries, backoff)", shown);
 }
 
 int handler_about(struct handler *h, struct span about, struct es_err *err)
