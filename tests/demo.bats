@@ -21,6 +21,7 @@ section() {
     assert_line --partial 'rejected: sorry, this campaign is closed'
     assert_line 'exit 4'
     assert_line --partial '"total":40'
+    assert_line 'All of it went as it should.'
     run ls tmp
     refute_output
 }
@@ -81,8 +82,8 @@ donations.donation_completed"
 }
 
 @test "the README begins with the demo's lines" {
-    story=$(sed -n '/^# ---- the story/,/^# ---- the end/p' \
-        "$ES_TOP/share/es/demo-cli" | sed '1,2d; $d')
+    story=$(sed -n '/^# ---- the story/,/---- the end/p' \
+        "$ES_TOP/share/es/demo-cli" | sed '1,3d; $d')
     [[ -n $story && $(<"$ES_TOP/README.md") == *"\`\`\`sh
 $story
 \`\`\`"* ]] || fail "demo-cli and README.md differ"
