@@ -53,11 +53,12 @@ void bell_ring(int fd)
 }
 
 #ifdef __linux__
+/* IN_ATTRIB: its name is removed while a writer still has it open. */
 static void watch_file(struct bell *b)
 {
 	if (b->fd >= 0)
 		b->watch = inotify_add_watch(b->fd, b->path,
-		    IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF);
+		    IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF);
 }
 
 static void open_watch(struct bell *b)

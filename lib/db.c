@@ -46,7 +46,7 @@ static int open_beside(const char *path, const char *suffix, int *fd,
 		return -1;
 	*fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (*fd < 0)
-		es_fail_errno(err, "%s", name.p);
+		es_fail_errno(err, "%s", errno == ENOENT ? path : name.p);
 	buf_free(&name);
 	return *fd < 0 ? -1 : 0;
 }
@@ -210,6 +210,34 @@ fail:
 	return -1;
 }
 
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/*
+ * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
+ * removed excludes nobody who opens the next one: what is locked must be what
+ * has the name.
+ */
+static int take_lock(struct db *db, int wait_ms, struct es_err *err)
+{
+	struct stat st;
+	int r;
+
+	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
+	    is_removed(db->lock_fd)) {
+		if (stat(db->path, &st) < 0)
+			return es_fail_errno(err, "%s", db->path);
+		close(db->lock_fd);
+		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
+			return -1;
+	}
+	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
+}
+
 /*
  * The last connection that closes would checkpoint outside the lock; so it may
  * only do so here, under the lock, and does when the WAL has grown.
@@ -217,7 +245,7 @@ fail:
 static void close_handle(struct db *db)
 {
 	if (db->mode != DB_READ && db->frames > CLOSE_FRAMES &&
-	    sys_lock(db->lock_fd, 0, 1, 1000, NULL) == 0)
+	    take_lock(db, 1000, NULL) == 0)
 		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 		    NULL);
 	sqlite3_close_v2(db->h);
@@ -248,14 +276,10 @@ static void unlock(struct db *db)
 
 static int lock(struct db *db, struct es_err *err)
 {
-	int r = sys_lock(db->lock_fd, 0, 1, db->busy_ms, err);
+	int r = take_lock(db, db->busy_ms, err);
 
-	if (r < 0)
-		return es_err_at(err, "%s-lock", db->path);
-	if (r > 0)
-		return es_fail(err, ES_BUSY, "%s: busy: other writers held "
-		    "it for %d s", db->path, db->busy_ms / 1000);
-	return 0;
+	return r <= 0 ? r : es_fail(err, ES_BUSY, "%s: busy: other writers "
+	    "held it for %g s", db->path, db->busy_ms / 1000.0);
 }
 
 /*
@@ -280,8 +304,22 @@ int db_wal(struct db *db, struct es_err *err)
 	return r;
 }
 
+/* A bell that was removed is heard by nobody who comes later. */
+static void ring(struct db *db)
+{
+	if (db->bell_fd >= 0 && is_removed(db->bell_fd)) {
+		close(db->bell_fd);
+		db->bell_fd = bell_ring_open(db->path);
+	}
+	bell_ring(db->bell_fd);
+}
+
 int db_begin(struct db *db, struct es_err *err)
 {
+	/* Its failure would give back the lock of the one that is open. */
+	if (db->writing)
+		return es_fail(err, ES_FAILED, "%s: a transaction is open "
+		    "already", db->path);
 	if (lock(db, err) < 0)
 		return -1;
 	if (db_exec(db, "begin immediate", err) < 0) {
@@ -305,7 +343,7 @@ int db_commit(struct db *db, struct es_err *err)
 		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	}
 	unlock(db);
-	bell_ring(db->bell_fd);
+	ring(db);
 	return 0;
 }
 
@@ -322,7 +360,7 @@ void db_rollback(struct db *db)
 void db_checkpoint(struct db *db)
 {
 	if (db->mode == DB_READ || db->writing || db->frames == 0 ||
-	    sys_lock(db->lock_fd, 0, 1, 0, NULL) != 0)
+	    take_lock(db, 0, NULL) != 0)
 		return;
 	sqlite3_busy_timeout(db->h, 0);
 	if (sqlite3_wal_checkpoint_v2(db->h, "main",
