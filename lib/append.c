@@ -71,6 +71,11 @@ static int same_tags(struct span a, struct span b, struct json_doc *doc,
 	return r;
 }
 
+static struct span payload_of(const struct draft *d)
+{
+	return d->payload.p ? d->payload : SPAN_LIT("{}");
+}
+
 static int compact(struct json_doc *doc, struct span text, struct buf *out,
     struct es_err *err)
 {
@@ -104,7 +109,7 @@ static int same_payload(struct store *s, const struct draft *d,
 	struct buf stored = {0};
 	int r;
 
-	if (compact(&s->doc, d->payload, &s->came_in, err) < 0)
+	if (compact(&s->doc, payload_of(d), &s->came_in, err) < 0)
 		return -1;
 	sqlite3_bind_int64(s->digests, 1, m->position);
 	r = db_row(s->db, s->digests, err);
@@ -185,7 +190,7 @@ static int apply_catalog(struct store *s, const struct draft *d,
 	if (entry && catalog_check(entry, d, &s->scratch, &s->payload,
 	    err) < 0)
 		return -1;
-	m->payload = s->payload.n ? buf_span(&s->payload) : d->payload;
+	m->payload = s->payload.n ? buf_span(&s->payload) : payload_of(d);
 	return 0;
 }
 
@@ -225,8 +230,12 @@ static int apply_causes(struct store *s, const struct draft *d,
 		return -1;
 	if (r == 0 || position < 0)
 		return 0;
-	if (store_get(s, position, &cause, err) < 0)
+	r = store_get(s, position, &cause, err);
+	if (r < 0)
 		return -1;
+	if (r == 0)
+		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
+		    "position %lld", s->db->path, (long long)position);
 	m->correlation_id = cause.correlation_id;
 	return 0;
 }
@@ -265,7 +274,8 @@ static void bind_created_at(struct store *s, const struct message *m)
 	}
 	if (canonical && micros == m->stored_at)
 		sqlite3_bind_null(s->insert, 12);
-	else if (canonical)
+	else if (canonical && micros >= 0)
+		/* SQL's division does not print what is before 1970. */
 		sqlite3_bind_int64(s->insert, 12, micros);
 	else
 		db_bind_text(s->insert, 12, m->created_at);
@@ -344,6 +354,7 @@ static int write_message(struct store *s, const struct message *m,
 		return -1;
 	}
 	s->head = m->position;
+	s->last_stored_at = m->stored_at;
 	return 0;
 }
 
@@ -385,6 +396,8 @@ static int append(struct store *s, const struct draft *d, bool own,
 	int r = -1;
 
 	*out = (struct appended){0};
+	if (store_check_open(s, err) < 0)
+		return -1;
 	if (d->id.p) {
 		r = store_find_id(s, d->id, &position, err);
 		if (r > 0)
@@ -396,7 +409,7 @@ static int append(struct store *s, const struct draft *d, bool own,
 	if (make_message(s, d, own, id, &created, &m, err) < 0)
 		goto out;
 	rewritten = s->payload.n > 0;
-	if (rewritten && compact(&s->doc, d->payload, &s->came_in, err) < 0)
+	if (rewritten && compact(&s->doc, payload_of(d), &s->came_in, err) < 0)
 		goto out;
 	r = write_message(s, &m, rewritten, err);
 	out->position = m.position;

@@ -76,7 +76,8 @@ void groups_close(struct groups *g)
 
 int group_run(struct groups *g, sqlite3_stmt *st, struct es_err *err)
 {
-	return db_done(store_db(g->store), st, err);
+	return store_check_open(g->store, err) < 0 ? -1 :
+	    db_done(store_db(g->store), st, err);
 }
 
 /* ---- rows ---- */
@@ -250,6 +251,8 @@ int group_claim(struct groups *g, const char *name, int shard, int me,
 	db_bind_text(st, 1, span_str(name));
 	sqlite3_bind_int(st, 2, shard);
 	sqlite3_bind_int(st, 3, me);
+	if (store_check_open(g->store, err) < 0)
+		return -1;
 	r = db_row(store_db(g->store), st, err);
 	if (r > 0)
 		*epoch = sqlite3_column_int64(st, 0);

@@ -10,7 +10,7 @@ static int prepare(struct store *s, sqlite3_stmt **st, const char *sql,
 /* A failed write leaves the transaction for a rollback only. */
 static int done(struct store *s, sqlite3_stmt *st, struct es_err *err)
 {
-	if (db_done(s->db, st, err) == 0)
+	if (store_check_open(s, err) == 0 && db_done(s->db, st, err) == 0)
 		return 0;
 	s->broken = true;
 	return -1;

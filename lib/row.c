@@ -34,6 +34,11 @@ static struct span read_time(sqlite3_stmt *st, int column, int64_t otherwise,
 	return s;
 }
 
+int row_type(sqlite3_stmt *st)
+{
+	return sqlite3_column_int(st, 13);
+}
+
 int row_read(const struct names *names, sqlite3_stmt *st, struct arena *a,
     struct message *m, int *shape, struct es_err *err)
 {
@@ -41,7 +46,7 @@ int row_read(const struct names *names, sqlite3_stmt *st, struct arena *a,
 
 	*m = (struct message){0};
 	m->position = sqlite3_column_int64(st, 0);
-	m->type = names_type_text(names, sqlite3_column_int(st, 13));
+	m->type = names_type_text(names, row_type(st));
 	m->kind = sqlite3_column_int(st, 2) == KIND_COMMAND ? KIND_COMMAND :
 	    KIND_EVENT;
 	m->version = sqlite3_column_int64(st, 3);

@@ -20,6 +20,9 @@
 int row_read(const struct names *, sqlite3_stmt *, struct arena *,
     struct message *out, int *shape, struct es_err *err);
 
+/* The number of its type, see names.h. */
+int row_type(sqlite3_stmt *);
+
 /* Bind an id: 16 bytes for a UUID in canonical form (kept in uuid). */
 void row_bind_id(sqlite3_stmt *, int parameter, struct span id,
     unsigned char uuid[16]);

@@ -369,7 +369,7 @@ int read_catalog_at(struct store *s, int64_t at, struct es_err *err)
 	return 0;
 }
 
-int store_refresh(struct store *s, struct es_err *err)
+static int refresh(struct store *s, struct es_err *err)
 {
 	int64_t catalog_at;
 
@@ -388,6 +388,12 @@ int store_refresh(struct store *s, struct es_err *err)
 	catalog_free(s->catalog);
 	s->catalog = NULL;
 	return empty_catalog(s, err);
+}
+
+int store_refresh(struct store *s, struct es_err *err)
+{
+	/* A transaction knows what there is, and has to be able to forget. */
+	return s->db->writing ? 0 : refresh(s, err);
 }
 
 int store_head(struct store *s, int64_t *head, struct es_err *err)
@@ -414,12 +420,14 @@ int store_begin(struct store *s, struct es_err *err)
 {
 	if (db_begin(s->db, err) < 0)
 		return -1;
-	if (store_refresh(s, err) < 0) {
+	s->open = true;
+	s->broken = false;
+	s->before = s->head;
+	if (refresh(s, err) < 0) {
 		store_rollback(s);
 		return -1;
 	}
 	s->before = s->head;
-	s->broken = false;
 	s->now = sys_now();
 	if (s->now < s->last_stored_at)
 		s->now = s->last_stored_at;
@@ -442,17 +450,33 @@ int store_commit(struct store *s, struct es_err *err)
 		store_rollback(s);
 		return -1;
 	}
+	s->open = false;
 	return 0;
 }
 
 void store_rollback(struct store *s)
 {
+	if (!s->open)
+		return;
+	s->open = false;
 	db_rollback(s->db);
 	index_rollback(s->index);
 	names_rollback(s->names);
 	s->head = s->before;
-	if (s->catalog_at > s->before)
-		s->catalog_at = -1;	/* read it again */
+	if (s->catalog_at > s->before) {
+		s->catalog_at = -1;
+		/* If it cannot be read now, the next store_begin() says so. */
+		refresh(s, NULL);
+	}
+}
+
+int store_check_open(struct store *s, struct es_err *err)
+{
+	if (s->open && !sqlite3_get_autocommit(s->db->h))
+		return 0;
+	s->broken = true;
+	return es_fail(err, ES_FAILED, "%s: no transaction is open",
+	    s->db->path);
 }
 
 bool store_broken(const struct store *s)
@@ -480,6 +504,14 @@ bool store_set_now(struct store *s, int64_t micros)
 
 /* ---- single messages ---- */
 
+/* Its type may have come after the last refresh, from another process. */
+static int know_type(struct store *s, struct es_err *err)
+{
+	if (s->db->writing || row_type(s->by_position) < names_types(s->names))
+		return 0;
+	return names_refresh(s->names, err);
+}
+
 int store_get(struct store *s, int64_t position, struct message *out,
     struct es_err *err)
 {
@@ -490,7 +522,8 @@ int store_get(struct store *s, int64_t position, struct message *out,
 	if (r <= 0)
 		return r;
 	arena_reset(&s->arena);
-	r = row_read(s->names, s->by_position, &s->arena, out, NULL, err);
+	r = know_type(s, err) < 0 ? -1 :
+	    row_read(s->names, s->by_position, &s->arena, out, NULL, err);
 	sqlite3_reset(s->by_position);
 	return r < 0 ? -1 : 1;
 }

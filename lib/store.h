@@ -64,6 +64,11 @@ int store_commit(struct store *, struct es_err *err);
 void store_rollback(struct store *);
 /* Whether a write of the open transaction failed: roll it back. */
 bool store_broken(const struct store *);
+/*
+ * 0 when a transaction is open, in which one may write, else -1: SQLite ends
+ * it itself when a disk is full, and what came then would stand alone.
+ */
+int store_check_open(struct store *, struct es_err *err);
 /* Head before the transaction's own messages. */
 int64_t store_before(const struct store *);
 /* The clock of the open transaction: stored_at of what it appends. */

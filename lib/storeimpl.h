@@ -24,6 +24,7 @@ struct store {
 	int64_t head;		/* as of the last refresh or append */
 	int64_t last_stored_at;
 	/* the open transaction */
+	bool open;
 	int64_t before, now;
 	bool broken;		/* a write failed: only a rollback is left */
 	/* statements */
