@@ -8,7 +8,6 @@
 #define PAGE_MAX 4096
 #define PAGE_BYTES (1024 * 1024)
 
-
 struct find {
 	struct store *store;
 	const struct query *query;
@@ -85,11 +84,15 @@ static int take_row(struct find *f, sqlite3_stmt *st, struct es_err *err)
 	struct message m;
 	int shape;
 
+	f->store->messages_read++;
 	if (row_read(f->store->names, st, &f->arena, &m, &shape, err) < 0)
 		return -1;
-	if (!f->plan.everything && !is_last(f, m.position) &&
-	    !plan_match(f->store, f->query, true, &m, shape))
-		return 0;
+	if (!f->plan.everything && !is_last(f, m.position)) {
+		int r = plan_match(f->store, f->query, true, &m, shape, err);
+
+		if (r <= 0)
+			return r;
+	}
 	return keep(f, &m, err);
 }
 
@@ -219,11 +222,14 @@ static int stored_at(struct store *s, int64_t position, int64_t *out,
 	return r < 0 ? -1 : 0;
 }
 
-/* First position with stored_at >= micros, or head + 1; times ascend. */
-static int first_at(struct store *s, int64_t micros, int64_t head,
-    int64_t *out, struct es_err *err)
+/*
+ * First position after `after` with stored_at >= micros, or head + 1; times
+ * ascend.
+ */
+static int first_at(struct store *s, int64_t micros, int64_t after,
+    int64_t head, int64_t *out, struct es_err *err)
 {
-	int64_t low = 1, high = head + 1, middle, at = 0;
+	int64_t low = after + 1, high = head + 1, middle, at = 0;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
@@ -243,14 +249,15 @@ static int apply_times(struct find *f, struct es_err *err)
 	int64_t p;
 
 	if (f->bounds.since) {
-		if (first_at(f->store, f->bounds.since, f->head, &p, err) < 0)
+		if (first_at(f->store, f->bounds.since, f->after, f->head, &p,
+		    err) < 0)
 			return -1;
 		if (p - 1 > f->after)
 			f->after = p - 1;
 	}
 	if (f->bounds.until) {
-		if (first_at(f->store, f->bounds.until + 1, f->head, &p,
-		    err) < 0)
+		if (first_at(f->store, f->bounds.until + 1, f->after,
+		    f->head, &p, err) < 0)
 			return -1;
 		if (p < f->before)
 			f->before = p;
@@ -384,7 +391,7 @@ int find_open(struct store *s, const struct query *q,
 		find_close(f);
 		return -1;
 	}
-	f->covered = f->after;
+	f->covered = f->after < f->head ? f->after : f->head;
 	*out = f;
 	return 0;
 }
@@ -441,7 +448,6 @@ int find_more(struct find *f, struct es_err *err)
 {
 	f->after = f->head > f->after ? f->head : f->after;
 	f->bounds.tail = -1;
-	f->bounds.since = 0;
 	f->page = PAGE_FIRST;
 	return begin_range(f, 0, err);
 }
@@ -495,4 +501,9 @@ int find_any(struct store *s, const struct query *q, int64_t after,
 uint64_t find_rows_read(const struct store *s)
 {
 	return index_rows_read(s->index);
+}
+
+uint64_t find_messages_read(const struct store *s)
+{
+	return s->messages_read;
 }

@@ -54,7 +54,8 @@ int find_count(struct find *, int64_t *count, struct es_err *err);
 int find_any(struct store *, const struct query *, int64_t after,
     int64_t up_to, bool *any, int64_t *position, struct es_err *err);
 
-/* Index rows read by this thread's finds so far, for tests. */
+/* Rows of the index, and messages, read by finds so far, for tests. */
 uint64_t find_rows_read(const struct store *);
+uint64_t find_messages_read(const struct store *);
 
 #endif

@@ -145,12 +145,44 @@ static int rarest(struct store *s, struct conditions *c, const bool *usable,
 	return 0;
 }
 
+/* Shapes come ascending, item by item, so most belong at the end. */
+static int add_shape(struct plan_stream *st, int shape, struct es_err *err)
+{
+	size_t low = 0, high = st->n;
+	int *shapes;
+
+	if (st->n && st->shapes[st->n - 1] < shape)
+		low = st->n;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (st->shapes[middle] == shape)
+			return 0;
+		if (st->shapes[middle] < shape)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* It is full at every power of two. */
+	if ((st->n & (st->n - 1)) == 0) {
+		shapes = realloc(st->shapes, (st->n ? st->n * 2 : 1) *
+		    sizeof *shapes);
+		if (!shapes)
+			return es_fail_nomem(err);
+		st->shapes = shapes;
+	}
+	memmove(st->shapes + low + 1, st->shapes + low,
+	    (st->n - low) * sizeof *st->shapes);
+	st->shapes[low] = shape;
+	st->n++;
+	return 0;
+}
+
 static int add_stream(struct plan *p, uint64_t key, int shape,
     struct es_err *err)
 {
 	struct plan_stream *st = NULL;
 	size_t i;
-	int *shapes;
 
 	for (i = 0; i < p->n && !st; i++)
 		if (p->streams[i].key == key)
@@ -167,18 +199,7 @@ static int add_stream(struct plan *p, uint64_t key, int shape,
 		st = &v[p->n++];
 		*st = (struct plan_stream){.key = key};
 	}
-	for (i = 0; i < st->n; i++)
-		if (st->shapes[i] == shape)
-			return 0;
-	shapes = realloc(st->shapes, (st->n + 1) * sizeof *shapes);
-	if (!shapes)
-		return es_fail_nomem(err);
-	st->shapes = shapes;
-	for (i = st->n; i > 0 && shapes[i - 1] > shape; i--)
-		shapes[i] = shapes[i - 1];
-	shapes[i] = shape;
-	st->n++;
-	return 0;
+	return add_shape(st, shape, err);
 }
 
 /* Shape 0: its messages carry anything, so each condition has to drive. */
@@ -261,74 +282,80 @@ void plan_free(struct plan *p)
 static bool partition_matches(struct store *s, const struct query_item *item,
     const struct message *m, const struct names_shape *shape)
 {
-	bool carried = false, wanted = false, has, known = shape->type >= 0;
+	bool carried = false, wanted = false;
 	size_t i;
 
-	if (!item->n_partition)
-		return true;
-	/* The names of an "other" shape are read from the message. */
-	if (!known && message_keys(m->tags, m->payload, catalog_indexes,
-	    (void *)(uintptr_t)catalog_find(s->catalog, m->type), &s->keys,
-	    NULL) < 0)
-		return false;
 	for (i = 0; i < item->n_partition; i++) {
 		const struct query_pair *p = &item->partition[i];
 		struct span name = span_str(p->name);
-		struct span text;
 
-		has = known && names_carries(shape, name);
-		for (size_t k = 0; !known && !has && k < s->keys.n; k++)
-			has = s->keys.v[k].name.p &&
-			    span_eq(s->keys.v[k].name, name);
 		wanted |= p->value != NULL;
-		carried |= has;
-		if (!has)
+		if (!names_carries(shape, name))
 			continue;
 		if (!p->value)
 			return false;
+		carried = true;
 		buf_truncate(&s->came_in, 0);
 		buf_addf(&s->came_in, "%s:%s", p->name, p->value);
-		text = buf_span(&s->came_in);
-		if (!row_has_tag(m, shape, text, name, &s->doc, &s->payload))
+		if (!row_has_attribute(m, buf_span(&s->came_in), name,
+		    &s->doc, &s->payload))
 			return false;
 	}
-	return carried || !wanted;
+	return carried || !wanted || !item->n_partition;
 }
 
-bool plan_match_item(struct store *s, const struct query_item *item,
-    const struct message *m, int shape)
+/*
+ * A message without explicit tags: it carries what its shape names, all by its
+ * attributes.
+ */
+static bool attributes_match(struct store *s, const struct query_item *item,
+    const struct message *m, const struct names_shape *shape)
 {
-	const struct names_shape *at = names_shape_at(s->names, shape);
 	size_t i;
 
-	if (item->kind != KIND_NONE && item->kind != m->kind)
-		return false;
-	if (!plan_type_wanted(item, m->type))
-		return false;
-	if (m->erased_at && (item->n_tags || item->n_partition))
-		return false;
 	for (i = 0; i < item->n_tags; i++) {
 		struct span tag = span_str(item->tags[i]);
+		struct span name = name_of(tag);
 
-		if (!row_has_tag(m, at, tag, name_of(tag), &s->doc,
-		    &s->payload))
+		if (!name.p || !names_carries(shape, name) ||
+		    !row_has_attribute(m, tag, name, &s->doc, &s->payload))
 			return false;
 	}
-	return partition_matches(s, item, m, at);
+	return partition_matches(s, item, m, shape);
 }
 
-bool plan_match(struct store *s, const struct query *q, bool skip_last,
-    const struct message *m, int shape)
+static int match_item(struct store *s, const struct query_item *item,
+    const struct message *m, int shape, bool *keys_made, struct es_err *err)
 {
-	size_t i;
+	const struct names_shape *at = names_shape_at(s->names, shape);
 
-	if (q->everything)
-		return true;
-	for (i = 0; i < q->n; i++)
-		if (!(skip_last && q->items[i].last) &&
-		    plan_match_item(s, &q->items[i], m, shape))
-			return true;
-	return false;
+	if ((item->kind != KIND_NONE && item->kind != m->kind) ||
+	    !plan_type_wanted(item, m->type))
+		return 0;
+	if (!item->n_tags && !item->n_partition)
+		return 1;
+	if (m->erased_at)
+		return 0;
+	if (at->type >= 0 && !m->tags.p)
+		return attributes_match(s, item, m, at);
+	if (!*keys_made && store_keys_of(s, m, shape, &s->keys, err) < 0)
+		return -1;
+	*keys_made = true;
+	return query_item_match(item, m, &s->keys);
+}
+
+int plan_match(struct store *s, const struct query *q, bool skip_last,
+    const struct message *m, int shape, struct es_err *err)
+{
+	bool keys_made = false;
+	size_t i;
+	int r = q->everything;
+
+	for (i = 0; i < q->n && r == 0; i++)
+		if (!(skip_last && q->items[i].last))
+			r = match_item(s, &q->items[i], m, shape, &keys_made,
+			    err);
+	return r;
 }
 
 /* ---- reading postings ---- */

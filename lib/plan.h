@@ -34,11 +34,9 @@ void plan_free(struct plan *);
 /* By its types alone; "es." types only where one is named. */
 bool plan_type_wanted(const struct query_item *, struct span type);
 
-bool plan_match_item(struct store *, const struct query_item *,
-    const struct message *, int shape);
-/* Any item; skip_last as above. */
-bool plan_match(struct store *, const struct query *, bool skip_last,
-    const struct message *, int shape);
+/* 1 when any item matches, 0, or -1; skip_last as above. */
+int plan_match(struct store *, const struct query *, bool skip_last,
+    const struct message *, int shape, struct es_err *err);
 
 /*
  * Positions of all streams with after < position < before, merged in order,

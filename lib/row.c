@@ -79,32 +79,13 @@ void row_bind_id(sqlite3_stmt *st, int parameter, struct span id,
 		db_bind_text(st, parameter, id);
 }
 
-static bool has_explicit_tag(struct span tags, struct span tag,
-    struct json_doc *doc, struct buf *text)
-{
-	uint32_t i;
-
-	if (!tags.p || json_parse(doc, tags.p, tags.n, NULL) < 0)
-		return false;
-	for (i = json_first(doc, 0); i < doc->nodes[0].end;
-	    i = json_next(doc, i)) {
-		buf_truncate(text, 0);
-		if (span_eq(json_string(doc, i, text), tag))
-			return true;
-	}
-	return false;
-}
-
-bool row_has_tag(const struct message *m, const struct names_shape *shape,
-    struct span tag, struct span name, struct json_doc *doc, struct buf *text)
+bool row_has_attribute(const struct message *m, struct span tag,
+    struct span name, struct json_doc *doc, struct buf *text)
 {
 	struct span value;
 	uint32_t i;
 
-	if (has_explicit_tag(m->tags, tag, doc, text))
-		return true;
-	if (!name.p || (shape->type >= 0 && !names_carries(shape, name)) ||
-	    json_parse(doc, m->payload.p, m->payload.n, NULL) < 0)
+	if (json_parse(doc, m->payload.p, m->payload.n, NULL) < 0)
 		return false;
 	value = (struct span){tag.p + name.n + 1, tag.n - name.n - 1};
 	for (i = json_first(doc, 0); i < doc->nodes[0].end;

@@ -28,12 +28,11 @@ void row_bind_id(sqlite3_stmt *, int parameter, struct span id,
     unsigned char uuid[16]);
 
 /*
- * Whether the message carries name:value by an explicit tag or, when the
- * shape carries the name (shapes that are "other" count as carrying all), by a
- * payload attribute.  tag is the whole text; name its part before the colon,
- * or SPAN_NONE.  doc and text are the caller's scratch.
+ * Whether the payload has the attribute `name` with the value that the text
+ * name:value has; whether it was indexed is the shape's to tell.  doc and text
+ * are the caller's scratch.
  */
-bool row_has_tag(const struct message *, const struct names_shape *,
-    struct span tag, struct span name, struct json_doc *doc, struct buf *text);
+bool row_has_attribute(const struct message *, struct span tag,
+    struct span name, struct json_doc *doc, struct buf *text);
 
 #endif

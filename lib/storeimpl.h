@@ -38,9 +38,14 @@ struct store {
 	struct keys keys;
 	struct arena arena;
 	struct buf line, payload, came_in;
+	uint64_t messages_read;	/* by finds */
 };
 
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);
+
+/* The keys of a stored message by its shape; see store_keys(). */
+int store_keys_of(struct store *, const struct message *, int shape,
+    struct keys *out, struct es_err *err);
 
 #endif
