@@ -468,7 +468,9 @@ def decide($c): on($c; "stock.take";
   | event("stock.taken"; {n: $n}));
 END
     es-init
-    start busy bash -c 'while printf "%s\n" \
+    # It ends with the file, which goes away with the test at the latest.
+    touch busy
+    start busy bash -c 'while [ -e busy ] && printf "%s\n" \
         "{\"type\":\"stock.added\",\"payload\":{\"item\":\"a\"}}"; do
         read -rt 0.002 <> <(:); done | es-append --each'
     within 10 lines busy.out 20
@@ -480,7 +482,8 @@ END
         assert_equal "$(jq .payload.n <<<"$output")" \
             "$(es-query --count -t stock.added -b "$at")"
     done
-    kill "$pid"
+    rm busy
+    finish 10 "$pid"
 }
 
 @test "a stream in one process gives what one process each gives" {
