@@ -229,41 +229,13 @@ static int at_place(struct job *j, const char *place, struct es_err *err)
 	return es_err_at(err, "%s", place);
 }
 
-static struct message message_of(const struct draft *d)
-{
-	return (struct message){.id = d->id, .kind = d->kind,
-	    .type = d->type, .version = d->version, .tags = d->tags,
-	    .payload = d->payload, .metadata = d->metadata,
-	    .causation_id = d->causation_id,
-	    .correlation_id = d->correlation_id,
-	    .created_at = d->created_at};
-}
-
-static int answer(struct job *j, const struct draft *d, int64_t stored_at,
-    const char *place, struct es_err *err)
-{
-	struct message m = message_of(d);
-	int r;
-
-	m.stored_at = stored_at;
-	r = j->given ? answer_given(j->answers, &m, &j->answer, err) :
-	    answer_command(j->answers, d, &j->answer, err);
-	return r < 0 ? at_place(j, place, err) : acknowledge(j, place, err);
-}
-
-/* What a pure test says of the command's time counts. */
-static int stored_at(struct job *j, struct span line, int64_t *out,
+static int answer(struct job *j, const struct draft *d, const char *place,
     struct es_err *err)
 {
-	struct message m;
+	int r = j->given ? answer_given(j->answers, d, &j->answer, err) :
+	    answer_command(j->answers, d, &j->answer, err);
 
-	*out = 0;
-	if (!j->given)
-		return 0;
-	if (message_parse_stored(&j->scratch, line.p, line.n, &m, err) < 0)
-		return -1;
-	*out = m.stored_at;
-	return 0;
+	return r < 0 ? at_place(j, place, err) : acknowledge(j, place, err);
 }
 
 static int answer_line(struct job *j, const struct cli_lines *l,
@@ -271,18 +243,17 @@ static int answer_line(struct job *j, const struct cli_lines *l,
 {
 	char place[512];
 	struct draft d;
-	int64_t at;
 
 	snprintf(place, sizeof place, "%s:%lld", l->name, (long long)l->line);
-	if (stored_at(j, line, &at, err) < 0 || message_parse(&j->scratch,
-	    line.p, line.n, MESSAGE_STORED, &d, err) < 0) {
+	if (message_parse(&j->scratch, line.p, line.n, MESSAGE_STORED, &d,
+	    err) < 0) {
 		if (unterminated)
 			es_err_at(err, "cut off, or without its newline");
 		return es_err_at(err, "%s", place);
 	}
 	if (form_defaults(&j->o->form, &d, &j->scratch, &j->text, err) < 0)
 		return es_err_at(err, "%s", place);
-	return answer(j, &d, at, place, err);
+	return answer(j, &d, place, err);
 }
 
 static int answer_file(struct job *j, const char *path, struct es_err *err)
@@ -312,7 +283,7 @@ static int answer_form(struct job *j, struct es_err *err)
 	struct draft d;
 
 	return form_draft(&j->o->form, &j->scratch, &d, err) < 0 ? -1 :
-	    answer(j, &d, 0, j->o->handler, err);
+	    answer(j, &d, j->o->handler, err);
 }
 
 static int check_cause(struct job *j, struct es_err *err)

@@ -49,9 +49,10 @@ int answer_command(struct answers *, const struct draft *, struct answer *out,
 
 /*
  * The same with a history in memory, which then holds the command and its
- * events; lines have kind, type, version, tags, payload and metadata only.
+ * events.  The command's stored_at counts, else it is now.  Lines have kind,
+ * type, version, tags, payload and metadata only.
  */
-int answer_given(struct answers *, const struct message *, struct answer *out,
+int answer_given(struct answers *, const struct draft *, struct answer *out,
     struct es_err *err);
 
 /* A partition's state as JSON text, appended to out. */

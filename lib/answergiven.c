@@ -126,10 +126,20 @@ static int decide(struct answers *a, const struct message *m,
 	return r;
 }
 
-int answer_given(struct answers *a, const struct message *command,
+static struct message message_of(const struct draft *d)
+{
+	return (struct message){.id = d->id, .kind = d->kind,
+	    .type = d->type, .version = d->version, .tags = d->tags,
+	    .payload = d->payload, .metadata = d->metadata,
+	    .causation_id = d->causation_id,
+	    .correlation_id = d->correlation_id,
+	    .created_at = d->created_at, .stored_at = d->stored_at};
+}
+
+int answer_given(struct answers *a, const struct draft *command,
     struct answer *out, struct es_err *err)
 {
-	struct message m = *command;
+	struct message m = message_of(command);
 	struct buf time = {0};
 	int r;
 

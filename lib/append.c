@@ -120,7 +120,7 @@ static int same_payload(struct store *s, const struct draft *d,
 		    buf_span(&s->came_in), sum);
 		*same = memcmp(sum, db_text(s->digests, 1).p, 32) == 0;
 		sqlite3_reset(s->digests);
-		if (*same || !d->stored)
+		if (*same || !d->stored_at)
 			return 0;
 	}
 	sqlite3_reset(s->digests);

@@ -94,7 +94,14 @@ static void say(const struct cli *c, const char *text, const char *end)
 {
 	char shown[4 * sizeof((struct es_err *)0)->text];
 	struct buf line = {0};
+	size_t n;
 
+	/* A compiler says several things at once, one a line. */
+	while (text[n = strcspn(text, "\n")] == '\n' && text[n + 1]) {
+		buf_addf(&line, "%s: %s\n", c->program->name,
+		    es_escape(shown, sizeof shown, text, n));
+		text += n + 1;
+	}
 	buf_addf(&line, "%s: %s%s\n", c->program->name,
 	    es_escape(shown, sizeof shown, text, strlen(text)), end);
 	if (line.failed)

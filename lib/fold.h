@@ -16,10 +16,12 @@
  *   fold_call       both, waiting
  *
  * The log is read in fold_submit(), in the store's open transaction when there
- * is one.  What is on its way to the worker is bounded: a long history makes
- * fold_submit() wait for the worker.  A worker that dies (a crash, a deadline)
- * is a fault of the operation it died in; the ones behind it are read and
- * submitted again here, unseen by the caller.
+ * is one; what is read has to be committed all the same (up_to at most
+ * store_before()), because a state that is kept outlives a rollback.  What is
+ * on its way to the worker is bounded: a long history makes fold_submit() wait
+ * for the worker.  A worker that dies (a crash, a deadline) is a fault of the
+ * operation it died in; the ones behind it are read and submitted again here,
+ * unseen by the caller.
  */
 #ifndef ES_FOLD_H
 #define ES_FOLD_H

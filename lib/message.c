@@ -248,6 +248,19 @@ static int begin_parse(struct message_scratch *s, const char *line, size_t n,
 	return buf_room(&s->text, n) ? 0 : es_fail_nomem(err);
 }
 
+static int time_field(struct message_scratch *s, const uint32_t *at, int f,
+    int64_t *micros, struct es_err *err)
+{
+	struct span text = SPAN_NONE;
+
+	if (string_field(s, at, f, &text, err) < 0)
+		return -1;
+	if (text.p && !rfc3339_parse(text, micros))
+		return es_fail(err, ES_FAILED,
+		    "%s: must be a time as in RFC 3339", field_names[f]);
+	return 0;
+}
+
 int message_parse(struct message_scratch *s, const char *line, size_t n,
     unsigned allow, struct draft *m, struct es_err *err)
 {
@@ -262,23 +275,9 @@ int message_parse(struct message_scratch *s, const char *line, size_t n,
 	if (at[F_ERASED] != JSON_NONE)
 		return es_fail(err, ES_FAILED,
 		    "erased_at: is es's own; leave it out");
-	if (parse_names(s, at, m, err) < 0 || parse_values(s, at, m, err) < 0)
-		return -1;
-	m->stored = at[F_STORED] != JSON_NONE;
-	return 0;
-}
-
-static int time_field(struct message_scratch *s, const uint32_t *at, int f,
-    int64_t *micros, struct es_err *err)
-{
-	struct span text = SPAN_NONE;
-
-	if (string_field(s, at, f, &text, err) < 0)
-		return -1;
-	if (text.p && !rfc3339_parse(text, micros))
-		return es_fail(err, ES_FAILED,
-		    "%s: must be a time as in RFC 3339", field_names[f]);
-	return 0;
+	return parse_names(s, at, m, err) < 0 ||
+	    parse_values(s, at, m, err) < 0 ||
+	    time_field(s, at, F_STORED, &m->stored_at, err) < 0 ? -1 : 0;
 }
 
 int message_parse_stored(struct message_scratch *s, const char *line, size_t n,

@@ -31,8 +31,9 @@ struct draft {
 	bool coerce;			/* strings are form text: see catalog */
 	const struct span *exact;	/* names of attributes that are not */
 	size_t n_exact;
-	bool stored;			/* a line with stored_at: its payload
-					   is as a catalog may have left it */
+	int64_t stored_at;		/* microseconds; not 0: a line of
+					   es-query, so that its payload is as
+					   a catalog may have left it */
 };
 
 struct message {
@@ -62,9 +63,9 @@ void message_scratch_free(struct message_scratch *);
 /*
  * Parse one line (without its newline) into a draft.  Checks everything that
  * needs neither store nor catalog: fields, their types and lengths, tags,
- * type's form, id's characters, RFC 3339 times.  `position` is ignored, as is
- * stored_at when MESSAGE_STORED is allowed (a message as es-query prints it);
- * any other field is an error that names it.  The draft borrows from line and
+ * type's form, id's characters, RFC 3339 times.  `position` is ignored;
+ * stored_at is for MESSAGE_STORED only (a message as es-query prints it); any
+ * other field is an error that names it.  The draft borrows from line and
  * scratch.
  */
 enum { MESSAGE_STORED = 1 };

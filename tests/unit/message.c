@@ -107,7 +107,9 @@ static void test_fields(void)
 	refused("{\"type\":\"a\",\"stored_at\":\"2026-01-02T03:04:05Z\"}",
 	    "stored_at: is es's own; leave it out");
 	check_int(parse_n("{\"type\":\"a\",\"stored_at\":7}", 26,
-	    MESSAGE_STORED), 0);
+	    MESSAGE_STORED), -1);
+	check_int(parse_n("{\"type\":\"a\",\"stored_at\":"
+	    "\"2026-01-02T03:04:05Z\"}", 47, MESSAGE_STORED), 0);
 }
 
 static void test_versions(void)
