@@ -24,6 +24,11 @@ int live_open(struct store *, struct pages *,
     void (*wake)(void *connection), struct live **out, struct es_err *err);
 void live_close(struct live *);
 
+/* Lines for a person: renders that failed.  (Their subscribers keep what they
+ * have.) */
+void live_say(struct live *, void (*say)(void *ctx, const char *line),
+    void *ctx);
+
 /*
  * since: what the browser has ("EPOCH:POSITION" or empty): a page that is
  * behind gets the newest render first; another epoch gets an event es-reload.

@@ -31,7 +31,10 @@ struct pollfd;
 struct pages;
 struct page;
 
-/* Errors name FILE:LINE or FILE: about: field. */
+/*
+ * The app has learnt (runner_learn()): names and keys of its projectors count.
+ * Errors name FILE:LINE or FILE: about: field.
+ */
 int pages_load(const struct app *, struct pages **out, struct es_err *err);
 int pages_bind(struct pages *, struct store *, struct es_err *err);
 void pages_free(struct pages *);
@@ -42,12 +45,19 @@ struct page_request {
 	struct buf params;	/* JSON object: of the path */
 	struct buf query;	/* JSON object: of the URL's query */
 	struct buf key;		/* the same for equal requests */
+	struct buf url;		/* path and query, encoded, as page= of
+				   /updates wants to be encoded once more */
+	/* private */
+	struct query hears;
+	struct buf channel;
 };
 void page_request_free(struct page_request *);
 
 /*
  * path: as it came, percent-encoded, without "?" and query.  1, 0 when no page
- * has that path, -1 with ES_USAGE for a bad encoding.
+ * has that path, -1 with ES_USAGE for a bad encoding, for as_of (a later
+ * version's), and for too many parameters.  Of two pages whose path fits the
+ * one that is literal first wins.
  */
 int pages_match(struct pages *, struct span path, struct span query,
     struct page_request *out, struct es_err *err);
@@ -68,7 +78,8 @@ int page_submit(struct pages *, const struct page_request *, int64_t up_to,
 
 struct page_result {
 	void *tag;
-	int64_t position;	/* the render's */
+	int64_t position;	/* up to which it has everything: the read
+				   models, too */
 	bool failed;		/* then text says why: for the log, not for
 				   the browser */
 	struct buf html;	/* <main id="page">…</main> */
@@ -83,10 +94,15 @@ int pages_timeout(const struct pages *);
 
 /*
  * The whole document around a main: doctype, head (title, style sheets of
- * APP/public in the order of their names, /public/es.js), layout.
+ * APP/public in the order of their names, /public/es.js), layout.  The body
+ * says where its stream is and what it shows:
+ *
+ *   <body data-es-updates="/updates?page=…" data-es-since="EPOCH:POSITION">
+ *
+ * updates: that URL; SPAN_NONE: a page that is not live.  position: the main's.
  */
 int page_document(struct pages *, const struct page *, struct span main,
-    struct span updates /* URL of its stream */, struct buf *out,
+    struct span updates, int64_t position, struct buf *out,
     struct es_err *err);
 
 #endif
