@@ -214,6 +214,29 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 	jv_free(given);
 }
 
+/* render($page) with the slot's state as input, or layout. */
+static void render(struct jqvm *vm, enum jq_operation op,
+    const struct jqwork *w, struct jqanswer *a)
+{
+	bool page = op == OP_RENDER;
+	jv message = jv_null(), v;
+
+	begin(a, op, 0);
+	if (!(vm->program->ops & (page ? SCAN_RENDER : SCAN_LAYOUT))) {
+		jqvm_fault(a, "the page does not define it");
+		return;
+	}
+	if (page)
+		message = parse(w->message, a);
+	if (!jv_is_valid(message))
+		return;
+	jqvm_start(vm, op, page ? jv_copy(vm->slots[w->slot]) : jv_null(),
+	    message);
+	v = only_output(vm, "tree", a);
+	if (jv_is_valid(v))
+		jqvm_add_tree(a, v);
+}
+
 static void about(struct jqvm *vm, struct jqanswer *a)
 {
 	jv v;
@@ -229,6 +252,8 @@ void jqvm_work(struct jqvm *vm, const struct jqwork *w, struct jqanswer *a)
 {
 	if (w->op == JQ_ABOUT)
 		about(vm, a);
+	else if (w->op == JQ_LAYOUT)
+		render(vm, OP_LAYOUT, w, a);
 	else if (bring_up(vm, w, a) == 0 && w->op == JQ_STATE)
 		jqvm_add_json(vm, &a->state, jv_copy(vm->slots[w->slot]),
 		    "the state", a);
@@ -236,6 +261,8 @@ void jqvm_work(struct jqvm *vm, const struct jqwork *w, struct jqanswer *a)
 		handle(vm, OP_DECIDE, w, a);
 	else if (a->head.result == JQ_OK && w->op == JQ_REACT)
 		handle(vm, OP_REACT, w, a);
+	else if (a->head.result == JQ_OK && w->op == JQ_RENDER)
+		render(vm, OP_RENDER, w, a);
 	jqworker_end();
 	if (a->head.result == JQ_OK)
 		return;

@@ -68,12 +68,9 @@ static bool has_key(const struct jqvm *vm, const struct buf *text, size_t from)
 	    strlen(vm->program->key)) != NULL;
 }
 
-/* A value as JSON text; a fault that names it when it cannot be written. */
-int jqvm_add_json(struct jqvm *vm, struct buf *out, jv v, const char *what,
+static int add_shallow(struct buf *out, jv v, const char *what,
     struct jqanswer *a)
 {
-	size_t from = out->n;
-
 	if (too_deep(v, JSON_DEPTH - 1)) {
 		jqvm_fault(a, what);
 		buf_addf(&a->reason, " is nested more than %d deep",
@@ -82,6 +79,22 @@ int jqvm_add_json(struct jqvm *vm, struct buf *out, jv v, const char *what,
 		return -1;
 	}
 	add_jv(out, v);
+	return 0;
+}
+
+int jqvm_add_tree(struct jqanswer *a, jv v)
+{
+	return add_shallow(&a->state, v, "the tree", a);
+}
+
+/* A value as JSON text; a fault that names it when it cannot be written. */
+int jqvm_add_json(struct jqvm *vm, struct buf *out, jv v, const char *what,
+    struct jqanswer *a)
+{
+	size_t from = out->n;
+
+	if (add_shallow(out, v, what, a) < 0)
+		return -1;
 	if (!has_key(vm, out, from))
 		return 0;
 	buf_truncate(out, from);

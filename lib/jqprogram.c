@@ -74,9 +74,28 @@ static const char makers[] =
     "| _es_error end; "
     "def require(condition; reason): require(condition; reason; null); ";
 
-static void add_makers(struct buf *out, const char *key)
+/*
+ * What pages make their trees with.  Their members are tree.c's to judge, with
+ * their place in the tree; children are collected here, since several outputs
+ * are several children.
+ */
+static const char page_makers[] =
+    "def form($type; $hidden; children): {\"KEY\": \"form\", type: $type, "
+    "hidden: $hidden, children: [children]}; "
+    "def form(type; children): form(type; {}; children); "
+    "def field($name; $options): {\"KEY\": \"field\", name: $name, "
+    "options: $options}; "
+    "def field(name): field(name; {}); "
+    "def submit($text): {\"KEY\": \"submit\", text: $text}; "
+    "def link_command($type; $payload; children): "
+    "{\"KEY\": \"link_command\", type: $type, hidden: $payload, "
+    "children: [children]}; "
+    "def raw($html): {\"KEY\": \"raw\", html: $html}; "
+    "def slot: {\"KEY\": \"slot\"}; ";
+
+static void add_makers(struct buf *out, const char *p, const char *key)
 {
-	const char *p = makers, *next;
+	const char *next;
 
 	while ((next = strstr(p, "KEY"))) {
 		buf_add(out, p, (size_t)(next - p));
@@ -112,7 +131,9 @@ void jqprogram(struct buf *out, const char *key, struct span text,
 {
 	buf_adds(out, shadows);
 	buf_adds(out, ops & SCAN_PLAIN ? plain_switches : switches);
-	add_makers(out, key);
+	add_makers(out, makers, key);
+	if (ops & (SCAN_RENDER | SCAN_LAYOUT))
+		add_makers(out, page_makers, key);
 	buf_add_span(out, text);
 	/* The cheapest test for what is called most: true, then the event. */
 	buf_adds(out, "\nif _es_in then (_es_in as $m | ");
@@ -125,6 +146,10 @@ void jqprogram(struct buf *out, const char *key, struct span text,
 	add_call(out, ops, SCAN_INITIAL, "initial");
 	buf_adds(out, " elif _es_in then ");
 	add_call(out, ops, SCAN_ABOUT, "about");
+	buf_adds(out, " elif _es_in then (_es_in as $m | ");
+	add_call(out, ops, SCAN_RENDER, "render($m)");
+	buf_adds(out, ") elif _es_in then ");
+	add_call(out, ops, SCAN_LAYOUT, "layout");
 	buf_adds(out, " else (empty");
 	while (defs && *defs)
 		add_reference(out, *defs++);

@@ -6,7 +6,8 @@
 
 static const char *const operations[] = {[OP_NONE] = "",
     [OP_INITIAL] = "initial", [OP_EVOLVE] = "evolve", [OP_DECIDE] = "decide",
-    [OP_REACT] = "react", [OP_ABOUT] = "about"};
+    [OP_REACT] = "react", [OP_ABOUT] = "about", [OP_RENDER] = "render",
+    [OP_LAYOUT] = "layout"};
 
 static void describe_death(const struct jqpending *p, struct buf *out)
 {
@@ -278,6 +279,11 @@ size_t jqrun_pending(const struct jqrun *jq)
 unsigned jqrun_generation(const struct jqrun *jq)
 {
 	return jq->generation;
+}
+
+const char *jqrun_key(const struct jqrun *jq)
+{
+	return jq->nursery->program.key;
 }
 
 void jqrun_set_deadline(struct jqrun *jq, int milliseconds)

@@ -4,7 +4,7 @@
  * libjq cannot be contained inside a process (LIMITS 2), so this process never
  * calls it.  A nursery, forked from here, compiles the program once and forks
  * the workers; a worker has a soft deadline for each call of evolve, decide,
- * react or initial (jq_halt), a hard one of twice that (it is killed), and a
+ * react, render or initial (jq_halt), a hard one of twice that (it is killed), and a
  * memory limit.  A handler that crashes, loops or eats memory is a fault of one
  * request.  After a death the next request starts another worker, without
  * compiling again, with empty slots.
@@ -44,7 +44,10 @@ enum jqrun_op {
 	JQ_FOLD,	/* fold the events into the slot, no more */
 	JQ_STATE,	/* fold, then give the state as JSON text */
 	JQ_DECIDE,	/* fold, then decide(message) */
-	JQ_REACT	/* fold, then react(message) */
+	JQ_REACT,	/* fold, then react(message) */
+	JQ_RENDER,	/* fold, then render($page): message is $page's JSON
+			   text; state is the tree that it gave (tree.h) */
+	JQ_LAYOUT	/* layout, without a slot: state is its tree */
 };
 
 struct jqrun_limits {
@@ -86,12 +89,12 @@ struct jqrun_reply {
 	enum jqrun_result result;
 	struct jqrun_output *outputs;
 	size_t n_outputs;
-	struct span state;	/* JQ_STATE */
+	struct span state;	/* JQ_STATE; the tree of JQ_RENDER, JQ_LAYOUT */
 	struct span reason;	/* rejected, or what went wrong */
 	struct span detail;	/* rejected: JSON text or SPAN_NONE */
 	/*
-	 * Which step failed: "initial", "evolve", "decide", "react" ("" for
-	 * JQ_LOST); and for evolve the index of the event.
+	 * Which step failed: "initial", "evolve", "decide", "react", "render",
+	 * "layout" ("" for JQ_LOST); and for evolve the index of the event.
 	 */
 	const char *operation;
 	size_t event;
@@ -116,6 +119,12 @@ int jqrun_open(const char *file, struct span text, char *const *defs,
     const struct jqrun_limits *, struct jqrun **out, struct buf *about,
     struct es_err *);
 void jqrun_close(struct jqrun *);
+
+/*
+ * The brand of what the helpers made in this process's programs: the name of a
+ * member that no data can have, for it is random.  Never show it.
+ */
+const char *jqrun_key(const struct jqrun *);
 
 /* A second worker of the same program, forked after the one compile. */
 int jqrun_clone(const struct jqrun *, struct jqrun **out, struct es_err *);

@@ -43,7 +43,7 @@ struct jqframe_output {
 };
 
 enum jq_operation { OP_NONE, OP_INITIAL, OP_EVOLVE, OP_DECIDE, OP_REACT,
-	OP_ABOUT };
+	OP_ABOUT, OP_RENDER, OP_LAYOUT };
 
 enum jq_death { DEATH_NONE, DEATH_DEADLINE, DEATH_MEMORY, DEATH_SIGNAL,
 	DEATH_STACK };

@@ -120,7 +120,8 @@ void jqvm_halt(struct jqvm *vm)
 void jqvm_start(struct jqvm *vm, enum jq_operation op, jv input, jv message)
 {
 	static const int asked[] = {[OP_EVOLVE] = 0, [OP_DECIDE] = 1,
-	    [OP_REACT] = 2, [OP_INITIAL] = 3, [OP_ABOUT] = 4};
+	    [OP_REACT] = 2, [OP_INITIAL] = 3, [OP_ABOUT] = 4, [OP_RENDER] = 5,
+	    [OP_LAYOUT] = 6};
 	int i, n = asked[op];
 
 	while (vm->next_input < vm->n_inputs)
@@ -128,7 +129,7 @@ void jqvm_start(struct jqvm *vm, enum jq_operation op, jv input, jv message)
 	for (i = 0; i < n; i++)
 		vm->inputs[i] = jv_false();
 	vm->inputs[n++] = jv_true();
-	if (op == OP_INITIAL || op == OP_ABOUT)
+	if (op == OP_INITIAL || op == OP_ABOUT || op == OP_LAYOUT)
 		jv_free(message);
 	else
 		vm->inputs[n++] = message;

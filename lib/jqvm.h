@@ -2,7 +2,7 @@
  * jqvm: a compiled program in libjq's hands, in a worker.  Private to jqrun.
  *
  *   jqvm.c      compile it, begin a call
- *   jqcall.c    the calls: initial, evolve, decide, react, about
+ *   jqcall.c    the calls: initial, evolve, decide, react, render, …
  *   jqoutput.c  values as JSON text, outputs, faults
  *
  * A jv is owned by whoever holds it and moves with the call, but where it says
@@ -19,7 +19,7 @@ struct jqvm {
 	const struct jqprogram *program;
 	jq_state *jq;
 	struct buf *errors;	/* while it compiles */
-	jv inputs[6];		/* what _es_in gives next */
+	jv inputs[8];		/* what _es_in gives next */
 	int n_inputs, next_input;
 	jv slots[JQRUN_SLOTS];	/* invalid: empty */
 	struct json_doc doc;
@@ -43,6 +43,8 @@ jv jqvm_get(jv object /* borrowed */, const char *name);
 /* Append a value as JSON text; a fault that names it when that cannot be. */
 int jqvm_add_json(struct jqvm *, struct buf *out, jv, const char *what,
     struct jqanswer *);
+/* The same for a tree, which may hold what form(), field(), … made. */
+int jqvm_add_tree(struct jqanswer *, jv);
 /* Take an output of decide or react; given: the payload handled, borrowed. */
 int jqvm_add_output(struct jqvm *, jv, jv given, const struct jqwork *,
     struct jqanswer *);

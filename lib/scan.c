@@ -138,6 +138,7 @@ static const struct refusal *find_refusal(const struct refusal *v, size_t n,
 #define NO_EXIT "a handler cannot end the program; use reject() or error()"
 #define NO_ENVIRONMENT "a handler has no environment"
 #define NO_FILES "a handler reads no files"
+#define NO_OUTPUT "a page only shows; what it starts is a form's command"
 
 static int check_call(const struct scan_source *s, const struct scan_call *c,
     struct es_err *err)
@@ -152,10 +153,18 @@ static int check_call(const struct scan_source *s, const struct scan_call *c,
 		{"at", "this version has no schedules"},
 		{"broadcast", "this version has no live pages"},
 	};
+	static const struct refusal in_pages[] = {
+		{"event", NO_OUTPUT}, {"command", NO_OUTPUT},
+		{"meta", NO_OUTPUT}, {"reject", NO_OUTPUT},
+		{"require", NO_OUTPUT},
+	};
 	const struct refusal *r = c->target != SCAN_NONE ? NULL :
 	    find_refusal(refused, sizeof refused / sizeof *refused,
 	    call_name(s, c));
 
+	if (!r && c->target == SCAN_NONE && s->page)
+		r = find_refusal(in_pages, sizeof in_pages / sizeof *in_pages,
+		    call_name(s, c));
 	if (!r && c->target == SCAN_NONE && call_name(s, c).n > 4 &&
 	    memcmp(call_name(s, c).p, "_es_", 4) == 0)
 		return scan_refuse(s, s->lex.v[c->token].line, err,
@@ -198,58 +207,6 @@ static int check_calls(struct scan_source *s, bool *plain, struct es_err *err)
 	}
 	free(types.v);
 	return r;
-}
-
-/* ---- reserved definitions ---- */
-
-static const struct reserved {
-	const char *name;
-	enum scan_op op;
-	uint32_t arity;
-	const char *form;
-} reserved[] = {
-	{"about", SCAN_ABOUT, 0, "def about: {…};"},
-	{"initial", SCAN_INITIAL, 0, "def initial: …;"},
-	{"evolve", SCAN_EVOLVE, 1, "def evolve($e): …;"},
-	{"decide", SCAN_DECIDE, 1, "def decide($c): …;"},
-	{"react", SCAN_REACT, 1, "def react($e): …;"},
-};
-
-#define N_RESERVED (sizeof reserved / sizeof *reserved)
-
-static int check_reserved(const struct scan_source *s,
-    const struct scan_def *d, struct scan *out, struct es_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < N_RESERVED; i++) {
-		const struct reserved *w = &reserved[i];
-
-		if (d->parent != SCAN_NONE || !span_is(d->name, w->name))
-			continue;
-		if (d->arity != w->arity || d->binds != (w->arity == 1))
-			return scan_refuse(s, d->line, err, "%s is defined "
-			    "with these parameters: %s", w->name, w->form);
-		if (out->ops & w->op)
-			return scan_refuse(s, d->line, err,
-			    "%s is defined twice", w->name);
-		out->ops |= w->op;
-	}
-	return 0;
-}
-
-static int check_ops(const struct scan_source *s, struct scan *out,
-    struct es_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_defs; i++)
-		if (check_reserved(s, &s->defs[i], out, err) < 0)
-			return -1;
-	if (!(out->ops & (SCAN_EVOLVE | SCAN_DECIDE | SCAN_REACT)))
-		return scan_refuse(s, 1, err, "neither def decide($c), def "
-		    "evolve($e) nor def react($e) is here");
-	return 0;
 }
 
 /* ---- what each of them reaches ---- */
@@ -344,16 +301,17 @@ static int list_defs(const struct scan_source *s, struct scan *out,
 	return 0;
 }
 
-int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
-    struct es_err *err)
+static int scan(const char *place, const char *p, size_t n, bool page,
+    struct scan *out, struct es_err *err)
 {
-	struct scan_source s = {.place = place};
+	struct scan_source s = {.place = place, .page = page};
 	bool plain;
 	int r = -1;
 
 	*out = (struct scan){0};
 	if (jqlex(place, p, n, &s.lex, err) == 0 && scan_read(&s, err) == 0 &&
-	    check_calls(&s, &plain, err) == 0 && check_ops(&s, out, err) == 0 &&
+	    check_calls(&s, &plain, err) == 0 &&
+	    scan_check_ops(&s, out, err) == 0 &&
 	    collect(&s, "decide", &out->decides, err) == 0 &&
 	    collect(&s, "evolve", &out->evolves, err) == 0 &&
 	    collect(&s, "react", &out->reacts, err) == 0)
@@ -364,6 +322,18 @@ int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
 	if (r < 0)
 		scan_free(out);
 	return r;
+}
+
+int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
+    struct es_err *err)
+{
+	return scan(place, p, n, false, out, err);
+}
+
+int scan_page_jq(const char *place, const char *p, size_t n,
+    struct scan *out, struct es_err *err)
+{
+	return scan(place, p, n, true, out, err);
 }
 
 static void free_list(char **v, size_t n)

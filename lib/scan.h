@@ -24,6 +24,7 @@ struct scan_types {		/* literal types, sorted, without repeats */
 enum scan_op {			/* bits: reserved definitions that are there */
 	SCAN_ABOUT = 1, SCAN_INITIAL = 2, SCAN_EVOLVE = 4, SCAN_DECIDE = 8,
 	SCAN_REACT = 16,
+	SCAN_RENDER = 32, SCAN_LAYOUT = 64,	/* only in pages */
 	/* every on() and apply() has one type, which is no prefix: a cheaper
 	 * test is enough */
 	SCAN_PLAIN = 256
@@ -43,6 +44,13 @@ struct scan {
 /* place names the file in errors: "loans.jq:3: …". */
 int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
     struct es_err *);
+/*
+ * The same for a page's file: render($page) and layout are reserved too, and
+ * form, field, submit, link_command, raw and slot are es's own; decide and
+ * react, and what only they can use, are refused.
+ */
+int scan_page_jq(const char *place, const char *p, size_t n,
+    struct scan *out, struct es_err *);
 void scan_free(struct scan *);
 
 /* Add a type (a trailing dot makes it a prefix) in its place; checks its form

@@ -105,21 +105,26 @@ int scan_saw(struct scan_reader *r, bool on, bool apply, uint32_t line)
 
 /* ---- definitions ---- */
 
-static bool is_helper(struct span name)
+static bool is_one_of(const char *const *names, struct span name)
 {
-	static const char *const names[] = {"on", "apply", "event", "command",
-	    "meta", "at", "reject", "require", "broadcast"};
-	size_t i;
+	while (*names && !span_is(name, *names))
+		names++;
+	return *names != NULL;
+}
 
-	for (i = 0; i < sizeof names / sizeof *names; i++)
-		if (span_is(name, names[i]))
-			return true;
-	return false;
+static bool is_helper(const struct scan_source *s, struct span name)
+{
+	static const char *const all[] = {"on", "apply", "event", "command",
+	    "meta", "at", "reject", "require", "broadcast", NULL};
+	static const char *const in_pages[] = {"form", "field", "submit",
+	    "link_command", "raw", "slot", NULL};
+
+	return is_one_of(all, name) || (s->page && is_one_of(in_pages, name));
 }
 
 static int check_name(struct scan_reader *r, struct span name, bool parameter)
 {
-	if (!parameter && is_helper(name))
+	if (!parameter && is_helper(r->s, name))
 		return scan_refuse(r->s, scan_line(r), r->err, "%.*s is a helper "
 		    "that es gives: call your own definition by another name",
 		    (int)name.n, name.p);

@@ -1,5 +1,6 @@
 /*
- * scanint: what scandefs.c finds and scan.c judges.  Private to the two.
+ * scanint: what scandefs.c and scanread.c find and scan.c and scanops.c judge.
+ * Private to them.
  *
  * The reader goes once over the tokens with a stack of what is open
  * (definitions, brackets, if … end) and a list of the names that are visible,
@@ -34,6 +35,7 @@ struct scan_call {
 
 struct scan_source {
 	const char *place;
+	bool page;		/* else a handler */
 	struct jqlex lex;
 	struct scan_def *defs;
 	size_t n_defs, cap_defs;
@@ -81,6 +83,9 @@ void scan_source_free(struct scan_source *);
 
 int scan_refuse(const struct scan_source *, uint32_t line, struct es_err *,
     const char *fmt, ...) ES_PRINTF(4, 5);
+
+/* Which reserved definitions there are, and whether they may be here. */
+int scan_check_ops(const struct scan_source *, struct scan *, struct es_err *);
 
 /* Make room for one more element. */
 void *scan_grow(void *v, size_t n, size_t *cap, size_t size);

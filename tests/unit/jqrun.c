@@ -21,14 +21,15 @@ static const struct jqrun_limits limits = {LONG, (size_t)96 << 20};
 
 /* ---- small means ---- */
 
-static struct jqrun *open_with(const char *text, const struct jqrun_limits *l,
-    struct buf *about, struct es_err *err)
+static struct jqrun *open_as(int (*scan)(const char *, const char *, size_t,
+    struct scan *, struct es_err *), const char *text,
+    const struct jqrun_limits *l, struct buf *about, struct es_err *err)
 {
 	struct jqrun *jq = NULL;
 	struct buf ignored = {0};
 	struct scan s;
 
-	if (scan_jq("h.jq", text, strlen(text), &s, err) < 0)
+	if (scan("h.jq", text, strlen(text), &s, err) < 0)
 		return NULL;
 	if (jqrun_open("h.jq", span_str(text), s.defs, s.ops, l,
 	    &jq, about ? about : &ignored, err) < 0)
@@ -36,6 +37,12 @@ static struct jqrun *open_with(const char *text, const struct jqrun_limits *l,
 	scan_free(&s);
 	buf_free(&ignored);
 	return jq;
+}
+
+static struct jqrun *open_with(const char *text, const struct jqrun_limits *l,
+    struct buf *about, struct es_err *err)
+{
+	return open_as(scan_jq, text, l, about, err);
 }
 
 static struct jqrun *open_text(const char *text)
@@ -845,6 +852,142 @@ static void test_linear(void)
 	jqrun_close(jq);
 }
 
+/* ---- pages ---- */
+
+static struct jqrun *open_page(const char *text)
+{
+	struct es_err err = {0};
+	struct jqrun *jq = open_as(scan_page_jq, text, &limits, NULL, &err);
+
+	if (!jq)
+		printf("%s\n", err.text);
+	need(jq);
+	return jq;
+}
+
+static const char *render(struct jqrun *jq, bool fresh, const char *event,
+    const char *page)
+{
+	struct span events[] = {span_str(event)};
+	struct jqrun_request r = {.op = JQ_RENDER, .slot = 3, .fresh = fresh,
+	    .events = events, .n_events = event != NULL,
+	    .partition = SPAN_LIT("{\"id\":\"x\"}"),
+	    .message = span_str(page)};
+
+	return call(jq, &r);
+}
+
+static const char *layout(struct jqrun *jq)
+{
+	return call(jq, &(struct jqrun_request){.op = JQ_LAYOUT});
+}
+
+/* The reply's text with KEY for the key; there must be one. */
+static const char *hide_key(const struct jqrun *jq, const char *text)
+{
+	static struct buf out;
+	const char *key = jqrun_key(jq), *p;
+
+	buf_truncate(&out, 0);
+	check_int(strlen(key), 4 + 32);
+	check(strstr(text, key) != NULL);
+	for (; (p = strstr(text, key)); text = p + strlen(key)) {
+		buf_add(&out, text, (size_t)(p - text));
+		buf_adds(&out, "KEY");
+	}
+	buf_adds(&out, text);
+	return out.p;
+}
+
+static void test_render(void)
+{
+	struct jqrun *jq = open_page("def initial: {id: .id, n: 0};\n"
+	    "def evolve($e): apply($e; \"a\"; .n += $e.payload.n);\n"
+	    "def render($page): if $page.bad then error(\"bad\")\n"
+	    "  elif $page.none then empty elif $page.two then 1, 2\n"
+	    "  elif $page.deep then reduce range(200) as $i (1; [.])\n"
+	    "  else [\"p\", {id}, .n, $page.path] end;");
+
+	check_str(render(jq, true, "{\"type\":\"a\",\"payload\":{\"n\":2}}",
+	    "{\"path\":\"/\"}"), "ok [\"p\",{\"id\":\"x\"},2,\"/\"]");
+	check_str(render(jq, false, "{\"type\":\"a\",\"payload\":{\"n\":3}}",
+	    "{\"path\":\"/y\"}"), "ok [\"p\",{\"id\":\"x\"},5,\"/y\"]");
+	check_str(render(jq, false, NULL, "{\"none\":true}"),
+	    "fault render 0: gave no tree");
+	check_str(render(jq, false, NULL, "{\"two\":true}"),
+	    "fault render 0: gave 2 trees, not one");
+	check_str(render(jq, false, NULL, "{\"bad\":true}"),
+	    "fault render 0: bad");
+	check_str(render(jq, false, NULL, "{\"deep\":true}"),
+	    "fault render 0: the tree is nested more than 127 deep");
+	check_str(render(jq, false, "{\"type\":\"a\",\"payload\":{\"n\":\"x\"}}",
+	    "{}"), "fault evolve 0: number (5) and string (\"x\") cannot be "
+	    "added");
+	check_str(layout(jq), "fault layout 0: the page does not define it");
+	/* A fault in render leaves the state, one in evolve does not. */
+	check_str(render(jq, false, NULL, "{}"), "lost  0");
+	jqrun_close(jq);
+}
+
+static void test_layout(void)
+{
+	struct jqrun *jq = open_page(
+	    "def layout: [\"body\", ., slot, raw(\"<hr>\")];");
+
+	check_str(hide_key(jq, layout(jq)), "ok [\"body\",null,"
+	    "{\"KEY\":\"slot\"},{\"KEY\":\"raw\",\"html\":\"<hr>\"}]");
+	check_str(render(jq, true, NULL, "{}"),
+	    "fault render 0: the page does not define it");
+	jqrun_close(jq);
+}
+
+static void test_page_makers(void)
+{
+	struct jqrun *jq = open_page("def render($page):\n"
+	    "  form(\"a.b\"; {id: 1}; field(\"x\"; {label: \"L\"}), \"t\",\n"
+	    "    submit(\"Go\")),\n"
+	    "  form(\"c\"; field(\"y\")),\n"
+	    "  link_command(\"d\"; {z: 2}; [\"b\", \"Do\"]) | [.] | tojson;");
+	struct jqrun *one = open_page("def render($page): [\n"
+	    "  form(\"a.b\"; {id: 1}; field(\"x\"; {label: \"L\"}), \"t\",\n"
+	    "    submit(\"Go\")),\n"
+	    "  form(\"c\"; field(\"y\")),\n"
+	    "  link_command(\"d\"; {z: 2}; [\"b\", \"Do\"])];");
+
+	check_str(render(jq, true, NULL, "{}"),
+	    "fault render 0: gave 3 trees, not one");
+	check_str(hide_key(one, render(one, true, NULL, "{}")), "ok ["
+	    "{\"KEY\":\"form\",\"type\":\"a.b\",\"hidden\":{\"id\":1},"
+	    "\"children\":[{\"KEY\":\"field\",\"name\":\"x\","
+	    "\"options\":{\"label\":\"L\"}},\"t\","
+	    "{\"KEY\":\"submit\",\"text\":\"Go\"}]},"
+	    "{\"KEY\":\"form\",\"type\":\"c\",\"hidden\":{},"
+	    "\"children\":[{\"KEY\":\"field\",\"name\":\"y\",\"options\":{}}]},"
+	    "{\"KEY\":\"link_command\",\"type\":\"d\",\"hidden\":{\"z\":2},"
+	    "\"children\":[[\"b\",\"Do\"]]}]");
+	check(strcmp(jqrun_key(jq), jqrun_key(one)) != 0);
+	jqrun_close(jq);
+	jqrun_close(one);
+}
+
+/* In a handler the names of pages are the handler's own, or nobody's. */
+static void test_pages_only(void)
+{
+	struct es_err err = {0};
+	struct jqrun *jq = open_text("def render: \"mine\"; def raw($x): $x;\n"
+	    "def decide($c): on($c; \"a\"; event(\"e\"; {r: raw(render)}));");
+
+	check_str(decide(jq, "{\"type\":\"a\",\"payload\":{}}"),
+	    "ok event e {\"r\":\"mine\"}");
+	check_str(render(jq, true, NULL, "{}"),
+	    "fault render 0: the page does not define it");
+	check_str(layout(jq), "fault layout 0: the page does not define it");
+	jqrun_close(jq);
+	check(!open_with("def decide($c): on($c; \"a\"; slot);", &limits, NULL,
+	    &err));
+	check_str(err.text, "h.jq:1: slot/0 is not defined");
+}
+
 int main(void)
 {
 	int before = count_fds();
@@ -863,5 +1006,9 @@ int main(void)
 	check_int(waitpid(-1, NULL, WNOHANG), -1);
 	check_int(count_fds(), before);
 	jqrun_reply_free(&reply);
+	test_render();
+	test_layout();
+	test_page_makers();
+	test_pages_only();
 	return unit_end();
 }

@@ -276,6 +276,76 @@ static void test_types(void)
 	scan_free(&s);
 }
 
+/* What is refused in a page, or the bits of what it defines. */
+static void page_case(const char *text, unsigned ops, const char *want)
+{
+	struct es_err err = {0};
+	struct scan s;
+
+	if (scan_page_jq("p.jq", text, strlen(text), &s, &err) < 0)
+		check_str(err.text, want ? want : "");
+	else {
+		check_int(s.ops & ~(unsigned)SCAN_PLAIN, ops);
+		check_str(NULL, want);
+		scan_free(&s);
+	}
+}
+
+static void test_pages(void)
+{
+	static const char only[] = "a page only shows; what it starts is a "
+	    "form's command";
+	char want[200];
+
+	page_case("def render($page): .;", SCAN_RENDER, NULL);
+	page_case("def layout: slot;", SCAN_LAYOUT, NULL);
+	page_case("def about: {path: \"/\"}; def initial: {};\n"
+	    "def evolve($e): apply($e; \"a.b\"; .n += 1);\n"
+	    "def render($page): form(\"a.c\"; field(\"n\"), submit(\"x\"));",
+	    SCAN_ABOUT | SCAN_INITIAL | SCAN_EVOLVE | SCAN_RENDER, NULL);
+	page_case("def evolve($e): apply($e; \"a\"; .);", 0,
+	    "p.jq:1: neither def render($page) nor def layout is here");
+	page_case("def render: .;", 0, "p.jq:1: render is defined with these "
+	    "parameters: def render($page): …;");
+	page_case("def render(page): .;", 0, "p.jq:1: render is defined with "
+	    "these parameters: def render($page): …;");
+	page_case("def layout($x): .;", 0, "p.jq:1: layout is defined with "
+	    "these parameters: def layout: …;");
+	page_case("def layout: 1;\ndef layout: 2;", 0,
+	    "p.jq:2: layout is defined twice");
+	page_case("def render($p): .;\ndef decide($c): .;", 0,
+	    "p.jq:2: a page does not decide: that is for a decider");
+	page_case("def react: .;\ndef render($p): .;", 0,
+	    "p.jq:1: a page does not react: that is for a reactor");
+	page_case("def render($p): def react: 1; react;", SCAN_RENDER, NULL);
+	page_case("def field($x): .;\ndef render($p): .;", 0, "p.jq:1: field is "
+	    "a helper that es gives: call your own definition by another name");
+	page_case("def evolve($e): .;\ndef render($p): .;", 0, "p.jq:1: evolve "
+	    "names no type, so it would never be called: write apply($e; "
+	    "\"area.name\"; …)");
+	snprintf(want, sizeof want, "p.jq:1: event: %s", only);
+	page_case("def render($p): event(\"a\"; {});", 0, want);
+	snprintf(want, sizeof want, "p.jq:1: require: %s", only);
+	page_case("def render($p): require(true; \"no\");", 0, want);
+	page_case("def render($p): now;", 0,
+	    "p.jq:1: now: a handler has no clock; use a message's stored_at");
+}
+
+/* What is reserved in pages is free in handlers. */
+static void test_no_page(void)
+{
+	static const char text[] = "def render: 1; def layout($x): $x;\n"
+	    "def form(f): f; def slot: 2; def field($a; $b): 3;\n"
+	    "def decide($c): on($c; \"a\"; render, form(slot));";
+	struct es_err err = {0};
+	struct scan s;
+
+	need(scan_text(text, sizeof text - 1, &s, &err) == 0);
+	check_int(s.ops, SCAN_DECIDE | SCAN_PLAIN);
+	scan_free(&s);
+	check_int(scan_text(text, 35, &s, &err), -1);
+}
+
 int main(void)
 {
 	check(run_corpus("read.txt", false) > 30);
@@ -286,5 +356,7 @@ int main(void)
 	test_pieces();
 	test_depth();
 	test_types();
+	test_pages();
+	test_no_page();
 	return unit_end();
 }
