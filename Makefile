@@ -30,11 +30,12 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 
 # Packages that pkg-config does not know are looked for where the compiler
 # looks; libjq 1.6 has no .pc file.
-LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags sqlite3 nettle 2>/dev/null) \
+LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags sqlite3 nettle libmicrohttpd 2>/dev/null) \
 	$(shell $(PKG_CONFIG) --cflags libjq 2>/dev/null)
 lib = $(or $(shell $(PKG_CONFIG) --libs lib$1 2>/dev/null), \
 	$(shell $(PKG_CONFIG) --libs $1 2>/dev/null),-l$1)
-LIB_LIBS := $(call lib,sqlite3) $(call lib,nettle) $(call lib,jq)
+LIB_LIBS := $(call lib,sqlite3) $(call lib,nettle) $(call lib,jq) \
+	$(call lib,microhttpd)
 
 # A program loads only the libraries that it calls.
 ifeq ($(shell uname -s),Darwin)

@@ -121,6 +121,11 @@ bool catalog_indexes(void *ctx, struct span name)
 	return !catalog_private(e, name);
 }
 
+bool catalog_declares(const struct catalog_entry *e, struct span name)
+{
+	return e->declared && catalog_attribute(e, name) != NULL;
+}
+
 bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 {
 	const struct catalog_attribute *a;

@@ -38,6 +38,8 @@ int64_t catalog_version(const struct catalog_entry *);	/* from 1 */
 bool catalog_web(const struct catalog_entry *);
 struct span catalog_channel(const struct catalog_entry *); /* or SPAN_NONE */
 bool catalog_private(const struct catalog_entry *, struct span name);
+/* Whether the payload has an attribute of that name; open ones: false. */
+bool catalog_declares(const struct catalog_entry *, struct span name);
 
 /* All entries, in the file's order; NULL past the last. */
 const struct catalog_entry *catalog_at(const struct catalog *, size_t i);

@@ -77,6 +77,11 @@ static const struct cli_flag flags[] = {
 	    "stop a group when this many of its partitions are parked"},
 	{CLI_TIMEOUT, 0, "--timeout", "DURATION", "give up after this long"},
 	{CLI_FORCE, 0, "--force", NULL, "do it although something is there"},
+	{CLI_LISTEN, 'l', "--listen", "ADDRESS:PORT",
+	    "where to listen (default: 127.0.0.1:8080; port 0: any)"},
+	{CLI_HOST, 0, "--host", "NAME",
+	    "another name that this server has (repeat)"},
+	{CLI_NO_REACT, 0, "--no-react", NULL, "do not run es-react beside it"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},
 };

@@ -228,6 +228,25 @@ static char *program_directory(void)
 	return strdup(path);
 }
 
+char *sys_program(const char *name, struct es_err *err)
+{
+	char *dir = program_directory();
+	struct buf path = {0};
+	char *result;
+
+	if (dir)
+		buf_addf(&path, "%s/%s", dir, name);
+	if (!dir || access(path.p, X_OK) < 0) {
+		buf_truncate(&path, 0);
+		buf_adds(&path, name);
+	}
+	free(dir);
+	result = buf_detach(&path);
+	if (!result)
+		es_fail_nomem(err);
+	return result;
+}
+
 char *sys_share(const char *name, struct es_err *err)
 {
 	const char *set = getenv("ES_SHARE");

@@ -40,4 +40,10 @@ int sys_tempfile(int *fd, struct es_err *);
  */
 char *sys_share(const char *name, struct es_err *);
 
+/*
+ * Another program of es: beside the running one, else by its name alone, for
+ * PATH.  Malloced.
+ */
+char *sys_program(const char *name, struct es_err *err);
+
 #endif
