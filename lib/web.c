@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runner.h"
 #include "sys.h"
 #include "webint.h"
 
@@ -225,6 +226,11 @@ static void watch_react(struct web *w)
 
 /* ---- opening and closing ---- */
 
+static void options_say(void *web, const char *line)
+{
+	web_say(web, "%s", line);
+}
+
 static int open_rest(struct web *w, const char *store, struct es_err *err)
 {
 	w->store_path = realpath(store, NULL);
@@ -241,6 +247,7 @@ static int open_rest(struct web *w, const char *store, struct es_err *err)
 	    live_open(w->store, w->pages, web_news, &w->live, err) < 0 ||
 	    start_daemon(w, err) < 0)
 		return -1;
+	live_say(w->live, options_say, w);
 	return make_url(w, err);
 }
 
@@ -257,7 +264,8 @@ int web_open(const char *store, struct app *app,
 	w->listen_fd = w->public_fd = w->share_fd = -1;
 	w->react_wait = REACT_WAIT_MS;
 	/* The pages' workers are forked before the store is opened. */
-	if (pages_load(app, &w->pages, err) < 0 ||
+	if (runner_learn(app, err) < 0 ||
+	    pages_load(app, &w->pages, err) < 0 ||
 	    open_rest(w, store, err) < 0) {
 		web_close(w);
 		return -1;

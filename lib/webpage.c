@@ -40,24 +40,14 @@ static void plain_page(struct request *r, unsigned status, const char *title,
 	buf_free(&html);
 }
 
-/* "/updates?page=" and the page's path and query, percent-encoded. */
-static void updates_url(struct request *r, struct buf *out)
-{
-	buf_adds(out, "/updates?page=");
-	channel_encode(out, r->path);
-	if (r->query.n) {
-		buf_adds(out, "%3F");
-		channel_encode(out, r->query);
-	}
-}
-
 static void show(struct request *r, struct span html, int64_t position,
     unsigned status)
 {
 	struct buf document = {0}, updates = {0};
 	struct es_err err = {0};
 
-	updates_url(r, &updates);
+	buf_adds(&updates, "/updates?page=");
+	channel_encode(&updates, buf_span(&r->page.url));
 	if (page_document(r->web->pages, r->page.page, html,
 	    buf_span(&updates), position, &document, &err) < 0) {
 		web_say(r->web, "%s", err.text);
