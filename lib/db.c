@@ -29,7 +29,12 @@ static int code_of(int rc)
 int db_fail(struct db *db, struct es_err *err)
 {
 	int rc = db->h ? sqlite3_extended_errcode(db->h) : SQLITE_NOMEM;
+	int system = db->h ? sqlite3_system_errno(db->h) : 0;
 
+	if ((rc & 0xff) == SQLITE_IOERR)
+		return es_fail(err, ES_FAILED, "%s: %s (%d%s%s)", db->path,
+		    sqlite3_errmsg(db->h), rc, system ? ": " : "",
+		    system ? strerror(system) : "");
 	return es_fail(err, code_of(rc), "%s: %s", db->path,
 	    db->h ? sqlite3_errmsg(db->h) : "out of memory");
 }
@@ -174,6 +179,62 @@ static int configure(struct db *db, struct es_err *err)
 	    db_exec(db, "pragma cache_size=-65536", err) < 0 ? -1 : 0;
 }
 
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/*
+ * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
+ * removed excludes nobody who opens the next one: what is locked must be what
+ * has the name.
+ */
+static int take_lock(struct db *db, int wait_ms, struct es_err *err)
+{
+	struct stat st;
+	int r;
+
+	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
+	    is_removed(db->lock_fd)) {
+		if (stat(db->path, &st) < 0)
+			return es_fail_errno(err, "%s", db->path);
+		close(db->lock_fd);
+		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
+			return -1;
+	}
+	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
+}
+
+static void unlock(struct db *db)
+{
+	sys_unlock(db->lock_fd, 0, 1, NULL);
+}
+
+static int lock(struct db *db, struct es_err *err)
+{
+	int r = take_lock(db, db->busy_ms, err);
+
+	return r <= 0 ? r : es_fail(err, ES_BUSY, "%s: busy: other writers "
+	    "held it for %g s", db->path, db->busy_ms / 1000.0);
+}
+
+/*
+ * The first statements repair what a killed process has left; two that do so
+ * at once get into each other's way.
+ */
+static int configure_alone(struct db *db, struct es_err *err)
+{
+	int r;
+
+	if (lock(db, err) < 0)
+		return -1;
+	r = configure(db, err);
+	unlock(db);
+	return r;
+}
+
 int db_open(const char *path, enum db_mode mode, struct db **out,
     bool *missing, struct es_err *err)
 {
@@ -201,41 +262,13 @@ int db_open(const char *path, enum db_mode mode, struct db **out,
 		goto fail;
 	}
 	if ((mode == DB_READ ? open_reader : open_writer)(db, err) < 0 ||
-	    configure(db, err) < 0)
+	    (mode == DB_CREATE ? configure_alone : configure)(db, err) < 0)
 		goto fail;
 	*out = db;
 	return 0;
 fail:
 	db_close(db);
 	return -1;
-}
-
-static bool is_removed(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_nlink == 0;
-}
-
-/*
- * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
- * removed excludes nobody who opens the next one: what is locked must be what
- * has the name.
- */
-static int take_lock(struct db *db, int wait_ms, struct es_err *err)
-{
-	struct stat st;
-	int r;
-
-	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
-	    is_removed(db->lock_fd)) {
-		if (stat(db->path, &st) < 0)
-			return es_fail_errno(err, "%s", db->path);
-		close(db->lock_fd);
-		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
-			return -1;
-	}
-	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
 }
 
 /*
@@ -268,19 +301,6 @@ void db_close(struct db *db)
 }
 
 /* ---- transactions ---- */
-
-static void unlock(struct db *db)
-{
-	sys_unlock(db->lock_fd, 0, 1, NULL);
-}
-
-static int lock(struct db *db, struct es_err *err)
-{
-	int r = take_lock(db, db->busy_ms, err);
-
-	return r <= 0 ? r : es_fail(err, ES_BUSY, "%s: busy: other writers "
-	    "held it for %g s", db->path, db->busy_ms / 1000.0);
-}
 
 /*
  * The change needs the file for itself, and SQLite does not wait for a reader
