@@ -88,6 +88,12 @@ $(O)/tests/bench/store: tests/bench/store.c $(O)/libes.a
 	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libes.a \
 	$(ES_LIBS)
 
+$(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
+		tests/bench/layouts.h $(O)/libes.a
+	@mkdir -p $(@D)
+	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+	$(O)/libes.a $(ES_LIBS)
+
 unit: $(units)
 
 # What everything was compiled with: other flags compile everything anew.
@@ -138,6 +144,12 @@ check-asan: deps
 bench: deps-build
 	+@$(MAKE_ALL) all $(O)/tests/bench/store
 	@tests/bench/run $(BENCH)
+
+# LAYOUTS='-n 100000 -r 3' for a look; tests/bench/LAYOUTS.md has the result.
+bench-layouts: deps-build
+	+@$(MAKE_ALL) $(O)/tests/bench/layouts
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(O)/tests/bench/layouts $(LAYOUTS) "$$dir"
 
 demo demo-cli: deps-build
 	+@$(MAKE_ALL) all
@@ -195,8 +207,8 @@ dist:
 clean:
 	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
 
-.PHONY: all unit deps deps-build check check-slow asan check-asan bench demo \
-	demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
+.PHONY: all unit deps deps-build check check-slow asan check-asan bench \
+	bench-layouts demo demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 
