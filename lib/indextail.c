@@ -8,14 +8,14 @@
 static int grow(void *p, size_t *cap, size_t n, size_t size)
 {
 	size_t want = *cap ? *cap : 64;
-	void *array;
+	void *old, *array;
 
 	if (n <= *cap)
 		return 0;
 	while (want < n)
 		want *= 2;
-	memcpy(&array, p, sizeof array);	/* whatever its type is */
-	array = realloc(array, want * size);
+	memcpy(&old, p, sizeof old);	/* whatever its type is */
+	array = realloc(old, want * size);
 	if (!array)
 		return -1;
 	memcpy(p, &array, sizeof array);
