@@ -20,7 +20,7 @@ NDJSON
 }
 
 # Pages that wait for their programs, or programs for their pages.
-pending=' es-store.5 '
+pending=''
 
 is_pending() {
     [[ $pending == *[[:space:]]"$(basename "$1")"[[:space:]]* ]]
