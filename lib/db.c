@@ -97,6 +97,19 @@ static void immutable_uri(const char *path, struct buf *out)
 	buf_adds(out, "?immutable=1");
 }
 
+static int64_t modified(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? -1 : (int64_t)st.st_mtime;
+}
+
+bool db_outdated(const struct db *db)
+{
+	return db->frozen && (has_content(db->path, "-wal") ||
+	    modified(db->path) != db->modified);
+}
+
 static int open_reader(struct db *db, struct es_err *err)
 {
 	struct buf uri = {0};
@@ -110,6 +123,8 @@ static int open_reader(struct db *db, struct es_err *err)
 		    "directory cannot be written and %s-wal is not empty; "
 		    "copy all files of the store, or let a writer close it",
 		    db->path, db->path);
+	db->frozen = true;
+	db->modified = modified(db->path);
 	immutable_uri(db->path, &uri);
 	if (buf_check(&uri, err) < 0)
 		return -1;

@@ -336,6 +336,10 @@ int store_check_same(struct store *s, struct es_err *err)
 	if (st.st_dev != s->device || st.st_ino != s->inode)
 		return es_fail(err, ES_FAILED, "%s: is another file than the "
 		    "one that was opened", s->db->path);
+	if (db_outdated(s->db))
+		return es_fail(err, ES_FAILED, "%s: is being written, and "
+		    "cannot be followed from a directory that cannot",
+		    s->db->path);
 	r = db_row(s->db, s->epoch_now, err);
 	if (r < 0)
 		return -1;
