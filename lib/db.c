@@ -44,15 +44,14 @@ int db_fail(struct db *db, struct es_err *err)
 static int open_beside(const char *path, const char *suffix, int *fd,
     struct es_err *err)
 {
-	struct buf name = {0};
+	char *name = sys_beside(path, suffix, err);
 
-	buf_addf(&name, "%s%s", path, suffix);
-	if (buf_check(&name, err) < 0)
+	if (!name)
 		return -1;
-	*fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (*fd < 0)
-		es_fail_errno(err, "%s", errno == ENOENT ? path : name.p);
-	buf_free(&name);
+		es_fail_errno(err, "%s", errno == ENOENT ? path : name);
+	free(name);
 	return *fd < 0 ? -1 : 0;
 }
 
@@ -60,29 +59,31 @@ static int open_beside(const char *path, const char *suffix, int *fd,
  * Whether a reader can take part in WAL mode (it needs the -shm file, and
  * makes it if it may).
  */
-static bool directory_writable(const char *path)
+static int directory_writable(const char *path, bool *yes, struct es_err *err)
 {
-	const char *slash = strrchr(path, '/');
-	struct buf dir = {0};
-	bool ok;
+	char *name = sys_beside(path, "", err), *slash;
 
-	buf_add(&dir, slash ? path : ".", slash ? (size_t)(slash - path) +
-	    (slash == path) : 1);
-	ok = !dir.failed && access(dir.p, W_OK) == 0;
-	buf_free(&dir);
-	return ok;
+	if (!name)
+		return -1;
+	slash = strrchr(name, '/');
+	if (slash)
+		slash[slash == name] = '\0';
+	*yes = access(slash ? name : ".", W_OK) == 0;
+	free(name);
+	return 0;
 }
 
-static bool has_content(const char *path, const char *suffix)
+static int has_content(const char *path, const char *suffix, bool *yes,
+    struct es_err *err)
 {
-	struct buf name = {0};
+	char *name = sys_beside(path, suffix, err);
 	struct stat st;
-	bool yes;
 
-	buf_addf(&name, "%s%s", path, suffix);
-	yes = !name.failed && stat(name.p, &st) == 0 && st.st_size > 0;
-	buf_free(&name);
-	return yes;
+	if (!name)
+		return -1;
+	*yes = stat(name, &st) == 0 && st.st_size > 0;
+	free(name);
+	return 0;
 }
 
 /* "file:PATH?immutable=1", with what a URI reserves escaped. */
@@ -113,12 +114,17 @@ bool db_outdated(const struct db *db)
 static int open_reader(struct db *db, struct es_err *err)
 {
 	struct buf uri = {0};
+	bool yes;
 	int rc;
 
-	if (directory_writable(db->path))
+	if (directory_writable(db->path, &yes, err) < 0)
+		return -1;
+	if (yes)
 		return sqlite3_open_v2(db->path, &db->h, SQLITE_OPEN_READONLY,
 		    NULL) == SQLITE_OK ? 0 : db_fail(db, err);
-	if (has_content(db->path, "-wal"))
+	if (has_content(db->path, "-wal", &yes, err) < 0)
+		return -1;
+	if (yes)
 		return es_fail(err, ES_FAILED, "%s: cannot be read here: the "
 		    "directory cannot be written and %s-wal is not empty; "
 		    "copy all files of the store, or let a writer close it",
@@ -419,82 +425,4 @@ void db_read_end(struct db *db)
 		return;
 	sqlite3_exec(db->h, "commit", NULL, NULL, NULL);
 	db->reading = false;
-}
-
-/* ---- statements ---- */
-
-int db_prepare(struct db *db, const char *sql, sqlite3_stmt **out,
-    struct es_err *err)
-{
-	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, out,
-	    NULL) != SQLITE_OK)
-		return db_fail(db, err);
-	return 0;
-}
-
-int db_exec(struct db *db, const char *sql, struct es_err *err)
-{
-	return sqlite3_exec(db->h, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
-	    db_fail(db, err);
-}
-
-int db_done(struct db *db, sqlite3_stmt *st, struct es_err *err)
-{
-	int rc = sqlite3_step(st), r = 0;
-
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		r = db_fail(db, err);
-	sqlite3_reset(st);
-	return r;
-}
-
-int db_row(struct db *db, sqlite3_stmt *st, struct es_err *err)
-{
-	int rc = sqlite3_step(st);
-
-	if (rc == SQLITE_ROW)
-		return 1;
-	if (rc != SQLITE_DONE)
-		db_fail(db, err);
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-int db_int(struct db *db, const char *sql, int64_t *out, struct es_err *err)
-{
-	sqlite3_stmt *st;
-	int r;
-
-	*out = 0;
-	if (db_prepare(db, sql, &st, err) < 0)
-		return -1;
-	r = db_row(db, st, err);
-	if (r > 0)
-		*out = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return r < 0 ? -1 : 0;
-}
-
-struct span db_text(sqlite3_stmt *st, int column)
-{
-	const void *p = sqlite3_column_blob(st, column);
-	int n = sqlite3_column_bytes(st, column);
-
-	if (sqlite3_column_type(st, column) == SQLITE_NULL)
-		return SPAN_NONE;
-	return (struct span){n ? p : "", (size_t)n};
-}
-
-void db_bind_text(sqlite3_stmt *st, int parameter, struct span s)
-{
-	if (s.p)
-		sqlite3_bind_text64(st, parameter, s.p, s.n, SQLITE_STATIC,
-		    SQLITE_UTF8);
-	else
-		sqlite3_bind_null(st, parameter);
-}
-
-void db_bind_blob(sqlite3_stmt *st, int parameter, const void *p, size_t n)
-{
-	sqlite3_bind_blob64(st, parameter, p, n, SQLITE_STATIC);
 }

@@ -18,17 +18,16 @@ static off_t beat_at(int slot)
 
 static int open_file(const char *store, int flags, struct es_err *err)
 {
-	struct buf path = {0};
+	char *path = sys_beside(store, "-workers", err);
 	int fd, saved;
 
-	buf_addf(&path, "%s-workers", store);
-	if (buf_check(&path, err) < 0)
+	if (!path)
 		return -1;
-	fd = open(path.p, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0 && err)
-		es_fail_errno(err, "%s", path.p);
+		es_fail_errno(err, "%s", path);
 	saved = errno;
-	buf_free(&path);
+	free(path);
 	errno = saved;
 	return fd;
 }

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include "place.h"
 #include "sys.h"
 #include "workers.h"
@@ -45,6 +47,22 @@ static void test_slots(void)
 	workers_leave(c);
 	workers_leave(NULL);
 	check(!alive(1) && !alive(2));
+}
+
+/* Under another name it is the same store. */
+static void test_link(void)
+{
+	struct workers *a, *b;
+	char link[400];
+	int me, fd = open(place_store, O_CREAT | O_CLOEXEC | O_WRONLY, 0600);
+
+	snprintf(link, sizeof link, "%s/link.db", place_dir);
+	check(fd >= 0 && close(fd) == 0 && symlink("es.db", link) == 0);
+	need(workers_join(place_store, &a, &me, &err) == 0);
+	need(workers_join(link, &b, &me, &err) == 0);
+	check_int(me, 2);
+	workers_leave(a);
+	workers_leave(b);
 }
 
 /* A process that is killed is gone at once. */
@@ -116,6 +134,7 @@ int main(void)
 	place_make("workers");
 	fds = place_fds();
 	test_slots();
+	test_link();
 	test_killed();
 	test_stopped();
 	check_int(place_fds(), fds);
