@@ -107,8 +107,10 @@ static int64_t modified(const char *path)
 
 bool db_outdated(const struct db *db)
 {
-	return db->frozen && (has_content(db->path, "-wal") ||
-	    modified(db->path) != db->modified);
+	bool wal = true;
+
+	return db->frozen && (has_content(db->path, "-wal", &wal, NULL) < 0 ||
+	    wal || modified(db->path) != db->modified);
 }
 
 static int open_reader(struct db *db, struct es_err *err)
