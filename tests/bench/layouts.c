@@ -2,18 +2,21 @@
  * Compare layouts of the index (layouts.h) with each other and with the raw
  * floor, in one run, on the store's own row format:
  *
- *   layouts [-u] [-n MESSAGES] [-r REPETITIONS] [-l NAME,NAME...] [-t SPAN] DIR
+ *   layouts [-u4] [-n MESSAGES] [-r REPETITIONS] [-l NAME,NAME...]
+ *       [-t SPAN] DIR
  *
  * Each layout is loaded with MESSAGES (default 1,000,000) in batches of
  * 10,000; then the other batch sizes are measured on top of them, in turn,
  * REPETITIONS times (default 9), and summed.  The table has, in messages a
  * second, what the floor reaches, and of the others the fraction of that; the
- * bytes a message, beyond those of `none`; microseconds a read (the
- * best of seven passes); and the worst
- * commit at batch 1 and 100 (FULL).  -u: uniform arrivals, which pick
- * any donation that ever was, instead of 1,000 alive at a time.  -t: another
- * span of es's tail.  DIR should be
- * on a disk, and is given files of about 700 MB a layout.
+ * bytes a message, beyond those of `none`; microseconds a read, with its
+ * messages (the best of seven passes); and the worst commit at batch 1 and 100
+ * (FULL).
+ *
+ * -u: uniform arrivals, which pick any donation that ever was, instead of
+ * 1,000 alive at a time.  -4: ids of donations and payments are random instead
+ * of version 7.  -t: another span of es's tail.  DIR should be on a disk, and
+ * is given files of 300 to 700 MB a layout.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +52,7 @@ struct message {
 /* One source a layout, so that each gets the same messages. */
 struct source {
 	uint64_t state;
-	bool uniform;
+	bool uniform, random;
 	int64_t n, total;
 	struct donation *alive;		/* uniform: all there will be */
 	size_t n_alive;
@@ -93,10 +96,16 @@ static void uuid7(struct source *s, char *text, unsigned char *bytes)
 
 static void new_donation(struct source *s, struct donation *d)
 {
+	static const char hex[] = "0123456789abcdef";
 	uint64_t r = rnd(s);
 
 	uuid7(s, d->id, NULL);
 	uuid7(s, d->payment, NULL);
+	if (s->random) {
+		memcpy(d->id, (char[]){hex[r & 15], hex[r >> 4 & 15],
+		    hex[r >> 8 & 15], hex[r >> 12 & 15]}, 4);
+		d->id[14] = d->payment[14] = '4';
+	}
 	snprintf(d->name, sizeof d->name, "Ada %llx", (unsigned long long)r >>
 	    40);
 	snprintf(d->email, sizeof d->email, "ada.%llx@example.org",
@@ -108,11 +117,13 @@ static void new_donation(struct source *s, struct donation *d)
 	d->step = 0;
 }
 
-static void source_init(struct source *s, bool uniform, int64_t total)
+static void source_init(struct source *s, bool uniform, bool random,
+    int64_t total)
 {
 	size_t i;
 
-	*s = (struct source){.state = 1, .uniform = uniform, .total = total};
+	*s = (struct source){.state = 1, .uniform = uniform, .random = random,
+	    .total = total};
 	s->n_alive = uniform ? (size_t)total / 10 : ALIVE;
 	s->alive = calloc(s->n_alive, sizeof *s->alive);
 	if (!s->alive)
@@ -477,12 +488,14 @@ int main(int argc, char **argv)
 {
 	int64_t total = 1000000, span = 0, done;
 	int repetitions = 9, opt, i;
-	bool uniform = false;
+	bool uniform = false, random = false;
 	const char *names = NULL;
 
-	while ((opt = getopt(argc, argv, "un:r:l:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "u4n:r:l:t:")) != -1) {
 		if (opt == 'u')
 			uniform = true;
+		else if (opt == '4')
+			random = true;
 		else if (opt == 'n')
 			total = strtoll(optarg, NULL, 10);
 		else if (opt == 'r')
@@ -493,8 +506,8 @@ int main(int argc, char **argv)
 			span = strtoll(optarg, NULL, 10);
 	}
 	if (optind + 1 != argc || total < 2 * BULK)
-		die("usage: layouts [-u] [-n MESSAGES] [-r N] [-l NAMES] [-t N] DIR",
-		    NULL);
+		die("usage: layouts [-u4] [-n MESSAGES] [-r N] [-l NAMES]"
+		    " [-t SPAN] DIR", NULL);
 	batch = calloc(BULK, sizeof *batch);
 	if (!batch)
 		die("memory", NULL);
@@ -502,7 +515,7 @@ int main(int argc, char **argv)
 		if (chosen(names, layout_kinds[i].name))
 			begin(&layouts[n_layouts++], &layout_kinds[i],
 			    argv[optind], span);
-	source_init(&src, uniform, total);
+	source_init(&src, uniform, random, total);
 	for (done = 0; done < total; done += BULK) {
 		each(BULK, BULK, SPEED_BULK, "PRAGMA synchronous=NORMAL");
 		if (done == 0)
