@@ -50,7 +50,7 @@ static int open_beside(const char *path, const char *suffix, int *fd,
 		return -1;
 	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (*fd < 0)
-		es_fail_errno(err, "%s", errno == ENOENT ? path : name);
+		es_fail_errno(err, "%s%s", path, errno == ENOENT ? "" : suffix);
 	free(name);
 	return *fd < 0 ? -1 : 0;
 }
