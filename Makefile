@@ -89,6 +89,12 @@ $(O)/tests/bench/store: tests/bench/store.c $(O)/libes.a
 	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libes.a \
 	$(ES_LIBS)
 
+$(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
+		tests/bench/layouts.h $(O)/libes.a
+	@mkdir -p $(@D)
+	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+	$(O)/libes.a $(ES_LIBS)
+
 unit: $(units)
 
 # What everything was compiled with: other flags compile everything anew.
@@ -125,11 +131,12 @@ asan:
 	+@$(MAKE_ALL) $(ASAN) all unit
 	@ln -sfn ../../share build/asan/share
 
-# A finding ends a program with a status that no test expects.
+# A finding ends a program with a status that no test expects.  Tests that the
+# sanitizers themselves would break ask for ES_SANITIZED.
 check-asan: deps
 	+@$(MAKE_ALL) asan
 	@UNITS=build/asan/tests/unit ES_BIN=build/asan/bin \
-	ES_OBJECTS=build/asan/lib \
+	ES_OBJECTS=build/asan/lib ES_SANITIZED=1 \
 	ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1 \
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
 	tests/run
@@ -138,6 +145,12 @@ check-asan: deps
 bench: deps-build
 	+@$(MAKE_ALL) all $(O)/tests/bench/store
 	@tests/bench/run $(BENCH)
+
+# LAYOUTS='-n 100000 -r 3' for a look; tests/bench/LAYOUTS.md has the result.
+bench-layouts: deps-build
+	+@$(MAKE_ALL) $(O)/tests/bench/layouts
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(O)/tests/bench/layouts $(LAYOUTS) "$$dir"
 
 demo demo-cli: deps-build
 	+@$(MAKE_ALL) all
@@ -159,7 +172,7 @@ lint-gcc lint-clang: lint-%:
 lint-sh:
 	shellcheck $(scripts)
 	shellcheck -s bash tests/helper.bash
-	shellcheck -s bats -e SC2030,SC2031,SC2154 \
+	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2154,SC2238,SC2317 \
 	$(wildcard tests/*.bats tests/*/*.bats)
 
 lint-man:
@@ -169,7 +182,7 @@ lint-cppcheck:
 	cppcheck -q --error-exitcode=1 --std=c11 -j $(CPUS) \
 	--enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem --suppress=varFuncNullUB \
-	$(ES_DEFINES) lib bin tests/unit
+	--suppress=internalAstError $(ES_DEFINES) lib bin tests/unit
 
 lint-tidy:
 	@printf '%s\n' $(sources) | xargs -n 4 -P $(CPUS) sh -c \
@@ -195,8 +208,8 @@ dist:
 clean:
 	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
 
-.PHONY: all unit deps deps-build check check-slow asan check-asan bench demo \
-	demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
+.PHONY: all unit deps deps-build check check-slow asan check-asan bench \
+	bench-layouts demo demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 

@@ -312,7 +312,10 @@ static int store_group(struct job *j, struct es_err *err)
 
 	if (store_begin(j->store, err) < 0)
 		return -1;
-	r = append_group(j, err);
+	/* While the input came, the file may have lost its name. */
+	r = store_check_same(j->store, err);
+	if (r == 0)
+		r = append_group(j, err);
 	if (r < 0 && !j->o->each) {
 		store_rollback(j->store);
 		return -1;

@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "bell.h"
-#include "intake.h"
-#include "sys.h"
+#include "spool.h"
 #include "view.h"
 
 #define POLL_MS 1000		/* behind the bell, should a ring be missed */
@@ -274,82 +273,21 @@ static int print_path(const struct job *j, struct es_err *err)
 
 /* ---- --given ---- */
 
-static int read_given(const struct options *o, struct given *g,
-    struct es_err *err)
-{
-	struct message_scratch scratch = {0};
-	struct cli_lines in;
-	struct span line;
-	struct message m;
-	bool unterminated;
-	int64_t now = sys_now();
-	int r;
-
-	if (cli_lines_open(&in, o->given, err) < 0)
-		return -1;
-	while ((r = cli_lines_next(&in, MESSAGE_LINE_MAX, &line,
-	    &unterminated, err)) > 0) {
-		if (message_parse_stored(&scratch, line.p, line.n, &m,
-		    err) < 0 || given_add(g, &m, now, err) < 0) {
-			r = es_err_at(err, "%s:%lld", in.name,
-			    (long long)in.line);
-			break;
-		}
-	}
-	cli_lines_close(&in);
-	message_scratch_free(&scratch);
-	return r;
-}
-
-static bool has_values(const struct options *o, const struct json_doc *key)
-{
-	struct buf text = {0};
-	bool yes = true;
-	size_t i;
-
-	for (i = 0; i < o->n_values && yes; i++) {
-		uint32_t at = json_get(key, 0, o->values[i].name);
-
-		buf_truncate(&text, 0);
-		yes = at != JSON_NONE && span_is(json_string(key, at, &text),
-		    o->values[i].value);
-	}
-	buf_free(&text);
-	return yes;
-}
-
-struct filter {
-	const struct options *o;
-	struct spool out;
-};
-
-static int print_given(void *ctx, struct span key, struct span state,
-    int64_t position, struct es_err *err)
-{
-	struct filter *f = ctx;
-	struct json_doc doc = {0};
-	int r = json_parse(&doc, key.p, key.n, err);
-
-	if (r == 0 && has_values(f->o, &doc))
-		r = print_state(&f->out, key, state, position, err);
-	json_free(&doc);
-	return r;
-}
-
 static int run_given(const struct job *j, struct es_err *err)
 {
-	struct filter f = {.o = j->o};
+	struct spool s = {0};
 	struct given *g;
 	int r;
 
 	if (given_open(&g, err) < 0)
 		return -1;
-	r = read_given(j->o, g, err);
+	r = given_read(g, j->o->given, err);
 	if (r == 0)
-		r = view_given(g, &j->handler, j->jq, print_given, &f, err);
+		r = view_given(g, &j->handler, j->jq, j->o->values,
+		    j->o->n_values, print_state, &s, err);
 	if (r == 0)
-		r = write_out(&f.out, err);
-	spool_free(&f.out);
+		r = write_out(&s, err);
+	spool_free(&s);
 	given_close(g);
 	return r;
 }

@@ -21,17 +21,9 @@ struct bell {
 	int watch;		/* the file's watch, -1 when it has none */
 };
 
-static char *bell_path(const char *store)
-{
-	struct buf b = {0};
-
-	buf_addf(&b, "%s-bell", store);
-	return buf_detach(&b);
-}
-
 int bell_ring_open(const char *store)
 {
-	char *path = bell_path(store);
+	char *path = sys_beside(store, "-bell", NULL);
 	int fd = -1;
 
 	if (path)
@@ -94,7 +86,7 @@ int bell_open(const char *store, struct bell **out, struct es_err *err)
 	struct bell *b = calloc(1, sizeof *b);
 
 	*out = NULL;
-	if (!b || !(b->path = bell_path(store))) {
+	if (!b || !(b->path = sys_beside(store, "-bell", NULL))) {
 		free(b);
 		return es_fail_nomem(err);
 	}

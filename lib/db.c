@@ -29,7 +29,12 @@ static int code_of(int rc)
 int db_fail(struct db *db, struct es_err *err)
 {
 	int rc = db->h ? sqlite3_extended_errcode(db->h) : SQLITE_NOMEM;
+	int system = db->h ? sqlite3_system_errno(db->h) : 0;
 
+	if ((rc & 0xff) == SQLITE_IOERR)
+		return es_fail(err, ES_FAILED, "%s: %s (%d%s%s)", db->path,
+		    sqlite3_errmsg(db->h), rc, system ? ": " : "",
+		    system ? strerror(system) : "");
 	return es_fail(err, code_of(rc), "%s: %s", db->path,
 	    db->h ? sqlite3_errmsg(db->h) : "out of memory");
 }
@@ -39,15 +44,14 @@ int db_fail(struct db *db, struct es_err *err)
 static int open_beside(const char *path, const char *suffix, int *fd,
     struct es_err *err)
 {
-	struct buf name = {0};
+	char *name = sys_beside(path, suffix, err);
 
-	buf_addf(&name, "%s%s", path, suffix);
-	if (buf_check(&name, err) < 0)
+	if (!name)
 		return -1;
-	*fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+	*fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (*fd < 0)
-		es_fail_errno(err, "%s", errno == ENOENT ? path : name.p);
-	buf_free(&name);
+		es_fail_errno(err, "%s%s", path, errno == ENOENT ? "" : suffix);
+	free(name);
 	return *fd < 0 ? -1 : 0;
 }
 
@@ -55,29 +59,31 @@ static int open_beside(const char *path, const char *suffix, int *fd,
  * Whether a reader can take part in WAL mode (it needs the -shm file, and
  * makes it if it may).
  */
-static bool directory_writable(const char *path)
+static int directory_writable(const char *path, bool *yes, struct es_err *err)
 {
-	const char *slash = strrchr(path, '/');
-	struct buf dir = {0};
-	bool ok;
+	char *name = sys_beside(path, "", err), *slash;
 
-	buf_add(&dir, slash ? path : ".", slash ? (size_t)(slash - path) +
-	    (slash == path) : 1);
-	ok = !dir.failed && access(dir.p, W_OK) == 0;
-	buf_free(&dir);
-	return ok;
+	if (!name)
+		return -1;
+	slash = strrchr(name, '/');
+	if (slash)
+		slash[slash == name] = '\0';
+	*yes = access(slash ? name : ".", W_OK) == 0;
+	free(name);
+	return 0;
 }
 
-static bool has_content(const char *path, const char *suffix)
+static int has_content(const char *path, const char *suffix, bool *yes,
+    struct es_err *err)
 {
-	struct buf name = {0};
+	char *name = sys_beside(path, suffix, err);
 	struct stat st;
-	bool yes;
 
-	buf_addf(&name, "%s%s", path, suffix);
-	yes = !name.failed && stat(name.p, &st) == 0 && st.st_size > 0;
-	buf_free(&name);
-	return yes;
+	if (!name)
+		return -1;
+	*yes = stat(name, &st) == 0 && st.st_size > 0;
+	free(name);
+	return 0;
 }
 
 /* "file:PATH?immutable=1", with what a URI reserves escaped. */
@@ -92,19 +98,41 @@ static void immutable_uri(const char *path, struct buf *out)
 	buf_adds(out, "?immutable=1");
 }
 
+static int64_t modified(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? -1 : (int64_t)st.st_mtime;
+}
+
+bool db_outdated(const struct db *db)
+{
+	bool wal = true;
+
+	return db->frozen && (has_content(db->path, "-wal", &wal, NULL) < 0 ||
+	    wal || modified(db->path) != db->modified);
+}
+
 static int open_reader(struct db *db, struct es_err *err)
 {
 	struct buf uri = {0};
+	bool yes;
 	int rc;
 
-	if (directory_writable(db->path))
+	if (directory_writable(db->path, &yes, err) < 0)
+		return -1;
+	if (yes)
 		return sqlite3_open_v2(db->path, &db->h, SQLITE_OPEN_READONLY,
 		    NULL) == SQLITE_OK ? 0 : db_fail(db, err);
-	if (has_content(db->path, "-wal"))
+	if (has_content(db->path, "-wal", &yes, err) < 0)
+		return -1;
+	if (yes)
 		return es_fail(err, ES_FAILED, "%s: cannot be read here: the "
 		    "directory cannot be written and %s-wal is not empty; "
 		    "copy all files of the store, or let a writer close it",
 		    db->path, db->path);
+	db->frozen = true;
+	db->modified = modified(db->path);
 	immutable_uri(db->path, &uri);
 	if (buf_check(&uri, err) < 0)
 		return -1;
@@ -174,6 +202,62 @@ static int configure(struct db *db, struct es_err *err)
 	    db_exec(db, "pragma cache_size=-65536", err) < 0 ? -1 : 0;
 }
 
+static bool is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/*
+ * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
+ * removed excludes nobody who opens the next one: what is locked must be what
+ * has the name.
+ */
+static int take_lock(struct db *db, int wait_ms, struct es_err *err)
+{
+	struct stat st;
+	int r;
+
+	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
+	    is_removed(db->lock_fd)) {
+		if (stat(db->path, &st) < 0)
+			return es_fail_errno(err, "%s", db->path);
+		close(db->lock_fd);
+		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
+			return -1;
+	}
+	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
+}
+
+static void unlock(struct db *db)
+{
+	sys_unlock(db->lock_fd, 0, 1, NULL);
+}
+
+static int lock(struct db *db, struct es_err *err)
+{
+	int r = take_lock(db, db->busy_ms, err);
+
+	return r <= 0 ? r : es_fail(err, ES_BUSY, "%s: busy: other writers "
+	    "held it for %g s", db->path, db->busy_ms / 1000.0);
+}
+
+/*
+ * The first statements repair what a killed process has left; two that do so
+ * at once get into each other's way.
+ */
+static int configure_alone(struct db *db, struct es_err *err)
+{
+	int r;
+
+	if (lock(db, err) < 0)
+		return -1;
+	r = configure(db, err);
+	unlock(db);
+	return r;
+}
+
 int db_open(const char *path, enum db_mode mode, struct db **out,
     bool *missing, struct es_err *err)
 {
@@ -201,41 +285,13 @@ int db_open(const char *path, enum db_mode mode, struct db **out,
 		goto fail;
 	}
 	if ((mode == DB_READ ? open_reader : open_writer)(db, err) < 0 ||
-	    configure(db, err) < 0)
+	    (mode == DB_CREATE ? configure_alone : configure)(db, err) < 0)
 		goto fail;
 	*out = db;
 	return 0;
 fail:
 	db_close(db);
 	return -1;
-}
-
-static bool is_removed(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_nlink == 0;
-}
-
-/*
- * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
- * removed excludes nobody who opens the next one: what is locked must be what
- * has the name.
- */
-static int take_lock(struct db *db, int wait_ms, struct es_err *err)
-{
-	struct stat st;
-	int r;
-
-	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
-	    is_removed(db->lock_fd)) {
-		if (stat(db->path, &st) < 0)
-			return es_fail_errno(err, "%s", db->path);
-		close(db->lock_fd);
-		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
-			return -1;
-	}
-	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
 }
 
 /*
@@ -268,19 +324,6 @@ void db_close(struct db *db)
 }
 
 /* ---- transactions ---- */
-
-static void unlock(struct db *db)
-{
-	sys_unlock(db->lock_fd, 0, 1, NULL);
-}
-
-static int lock(struct db *db, struct es_err *err)
-{
-	int r = take_lock(db, db->busy_ms, err);
-
-	return r <= 0 ? r : es_fail(err, ES_BUSY, "%s: busy: other writers "
-	    "held it for %g s", db->path, db->busy_ms / 1000.0);
-}
 
 /*
  * The change needs the file for itself, and SQLite does not wait for a reader
@@ -384,82 +427,4 @@ void db_read_end(struct db *db)
 		return;
 	sqlite3_exec(db->h, "commit", NULL, NULL, NULL);
 	db->reading = false;
-}
-
-/* ---- statements ---- */
-
-int db_prepare(struct db *db, const char *sql, sqlite3_stmt **out,
-    struct es_err *err)
-{
-	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, out,
-	    NULL) != SQLITE_OK)
-		return db_fail(db, err);
-	return 0;
-}
-
-int db_exec(struct db *db, const char *sql, struct es_err *err)
-{
-	return sqlite3_exec(db->h, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :
-	    db_fail(db, err);
-}
-
-int db_done(struct db *db, sqlite3_stmt *st, struct es_err *err)
-{
-	int rc = sqlite3_step(st), r = 0;
-
-	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
-		r = db_fail(db, err);
-	sqlite3_reset(st);
-	return r;
-}
-
-int db_row(struct db *db, sqlite3_stmt *st, struct es_err *err)
-{
-	int rc = sqlite3_step(st);
-
-	if (rc == SQLITE_ROW)
-		return 1;
-	if (rc != SQLITE_DONE)
-		db_fail(db, err);
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-int db_int(struct db *db, const char *sql, int64_t *out, struct es_err *err)
-{
-	sqlite3_stmt *st;
-	int r;
-
-	*out = 0;
-	if (db_prepare(db, sql, &st, err) < 0)
-		return -1;
-	r = db_row(db, st, err);
-	if (r > 0)
-		*out = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return r < 0 ? -1 : 0;
-}
-
-struct span db_text(sqlite3_stmt *st, int column)
-{
-	const void *p = sqlite3_column_blob(st, column);
-	int n = sqlite3_column_bytes(st, column);
-
-	if (sqlite3_column_type(st, column) == SQLITE_NULL)
-		return SPAN_NONE;
-	return (struct span){n ? p : "", (size_t)n};
-}
-
-void db_bind_text(sqlite3_stmt *st, int parameter, struct span s)
-{
-	if (s.p)
-		sqlite3_bind_text64(st, parameter, s.p, s.n, SQLITE_STATIC,
-		    SQLITE_UTF8);
-	else
-		sqlite3_bind_null(st, parameter);
-}
-
-void db_bind_blob(sqlite3_stmt *st, int parameter, const void *p, size_t n)
-{
-	sqlite3_bind_blob64(st, parameter, p, n, SQLITE_STATIC);
 }

@@ -36,6 +36,8 @@ struct db {
 	int busy_ms;		/* how long db_begin waits; default 30,000 */
 	/* private */
 	int lock_fd, bell_fd, frames;
+	bool frozen;		/* opened as a file that nobody writes */
+	int64_t modified;	/* the file's time, when opened so */
 };
 
 /*
@@ -45,6 +47,13 @@ struct db {
 int db_open(const char *path, enum db_mode mode, struct db **out,
     bool *missing, struct es_err *err);
 void db_close(struct db *);		/* rolls back what is open */
+
+/*
+ * Where a reader may not write to the directory and there is no WAL, it reads
+ * the file as one that does not change.  Whether somebody writes it after all,
+ * which such a reader would not see.
+ */
+bool db_outdated(const struct db *);
 
 /* Make it a WAL file, once, before its first transaction (DB_CREATE). */
 int db_wal(struct db *, struct es_err *);

@@ -202,8 +202,7 @@ static int read_page(struct find *f, struct es_err *err)
 		r = f->plan.everything ? scan_page(f, err) :
 		    index_page(f, err);
 	page_end(f->store);
-	if (f->page < PAGE_MAX)
-		f->page *= 4;
+	f->page = f->page * 4 < PAGE_MAX ? f->page * 4 : PAGE_MAX;
 	return r;
 }
 
@@ -386,7 +385,9 @@ int find_open(struct store *s, const struct query *q,
 	f->bounds = b ? *b : (struct query_bounds)QUERY_BOUNDS_ALL;
 	f->after = f->bounds.after;
 	f->left = f->bounds.limit;
-	f->page = PAGE_FIRST;
+	/* Who wants few messages is not made to read many. */
+	f->page = f->left > 0 && f->left < PAGE_FIRST ? (size_t)f->left :
+	    PAGE_FIRST;
 	if (prepare_scan(f, err) < 0 || begin_range(f, head, err) < 0) {
 		find_close(f);
 		return -1;

@@ -44,6 +44,7 @@ static const char *const texts[GQ_COUNT] = {
 	[GQ_RESHARD] = "update shard set position = ?2, owner = null, "
 	    "epoch = epoch + 1 where name = ?1",
 	[GQ_CLEAR_DONE] = "delete from done where name = ?",
+	[GQ_LAST_DONE] = "select max(position) from done where name = ?",
 	[GQ_REDEFINE] = "update consumer set definition = ? where name = ?",
 };
 

@@ -2,7 +2,8 @@
  * Another definition for a group that has worked already.  Partitions may fall
  * into other shards under it, so what is handled is told anew: all shards begin
  * at the lowest of the old low-water marks, and each message above it that was
- * handled (or was none of the group's) is noted as done.
+ * handled is noted as done; so is what was none of the group's, up to the
+ * highest of the marks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ struct change {
 	struct query query_before, query_after;
 	struct group_shard shards[GROUP_SHARDS];
 	struct buf partition;
-	int64_t low, high;
+	int64_t low, reached;	/* of the low-water marks */
+	int64_t high;		/* nothing above it is handled */
 };
 
 static int was_handled(struct change *c, const struct message *m,
@@ -27,12 +29,13 @@ static int was_handled(struct change *c, const struct message *m,
 	struct keys keys = {0};
 	int shard, r;
 
-	*handled = true;
-	r = message_keys(m->tags, m->payload, NULL, NULL, &keys, err);
+	*handled = m->position <= c->reached;
+	r = store_keys(s, m, &keys, err);
 	if (r == 0 && query_match(&c->query_before, m, &keys) &&
 	    (r = delivery_partition(s, &c->before, m, &c->partition,
 	    err)) == 0) {
 		shard = group_shard_of(buf_span(&c->partition));
+		*handled = true;
 		if (m->position > c->shards[shard].position)
 			r = group_is_done(c->groups, c->name, shard,
 			    m->position, handled, err);
@@ -113,6 +116,30 @@ static int write_shards(struct change *c, const struct done_list *list,
 	return 0;
 }
 
+/* The range of what may be handled already. */
+static int find_range(struct change *c, struct es_err *err)
+{
+	sqlite3_stmt *st = group_statement(c->groups, GQ_LAST_DONE, err);
+	int r;
+
+	if (!st)
+		return -1;
+	c->low = INT64_MAX;
+	for (int i = 0; i < GROUP_SHARDS; i++) {
+		if (c->shards[i].position < c->low)
+			c->low = c->shards[i].position;
+		if (c->shards[i].position > c->reached)
+			c->reached = c->shards[i].position;
+	}
+	db_bind_text(st, 1, span_str(c->name));
+	r = db_row(store_db(c->groups->store), st, err);
+	c->high = r > 0 ? sqlite3_column_int64(st, 0) : 0;
+	if (c->high < c->reached)
+		c->high = c->reached;
+	sqlite3_reset(st);
+	return r < 0 ? -1 : 0;
+}
+
 static int load(struct change *c, struct span definition, struct es_err *err)
 {
 	struct group_row row;
@@ -141,16 +168,12 @@ static int load(struct change *c, struct span definition, struct es_err *err)
 int group_redefine(struct groups *g, const char *name, struct span definition,
     struct es_err *err)
 {
-	struct change c = {.groups = g, .name = name, .low = INT64_MAX};
+	struct change c = {.groups = g, .name = name};
 	struct done_list list = {0};
 	int r = load(&c, definition, err);
 
-	for (int i = 0; i < GROUP_SHARDS && r == 0; i++) {
-		if (c.shards[i].position < c.low)
-			c.low = c.shards[i].position;
-		if (c.shards[i].position > c.high)
-			c.high = c.shards[i].position;
-	}
+	if (r == 0)
+		r = find_range(&c, err);
 	if (r == 0)
 		r = tell_anew(&c, &list, err);
 	if (r == 0)

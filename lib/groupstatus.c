@@ -13,6 +13,7 @@ struct counting {
 	struct query query;
 	struct group_shard shards[GROUP_SHARDS];
 	struct buf partition;
+	const struct group_failing **failing;	/* by partition */
 };
 
 void group_status_free(struct group_status *s)
@@ -22,15 +23,36 @@ void group_status_free(struct group_status *s)
 	*s = (struct group_status){0};
 }
 
-static const struct group_failing *failing(const struct group_status *s,
-    const char *partition)
+static int by_partition(const void *a, const void *b)
 {
-	size_t i;
+	const struct group_failing *const *x = a, *const *y = b;
 
-	for (i = 0; i < s->n_failing; i++)
-		if (strcmp(s->failing[i].partition, partition) == 0)
-			return &s->failing[i];
-	return NULL;
+	return strcmp((*x)->partition, (*y)->partition);
+}
+
+/* A message of many is looked up among partitions that may be many, too. */
+static int sort_failing(struct counting *c, struct es_err *err)
+{
+	size_t n = c->status->n_failing, i;
+
+	c->failing = calloc(n + 1, sizeof *c->failing);
+	if (!c->failing)
+		return es_fail_nomem(err);
+	for (i = 0; i < n; i++)
+		c->failing[i] = &c->status->failing[i];
+	qsort(c->failing, n, sizeof *c->failing, by_partition);
+	return 0;
+}
+
+static const struct group_failing *failing(const struct counting *c,
+    char *partition)
+{
+	struct group_failing want = {.partition = partition};
+	const struct group_failing *key = &want, **found;
+
+	found = bsearch(&key, c->failing, c->status->n_failing,
+	    sizeof *c->failing, by_partition);
+	return found ? *found : NULL;
 }
 
 /* Whether the message is still to be handled. */
@@ -50,7 +72,7 @@ static int pending(struct counting *c, const struct message *m, bool *yes,
 		return -1;
 	if (!wants)
 		return 0;
-	f = failing(c->status, c->partition.p);
+	f = failing(c, c->partition.p);
 	if (f) {
 		*yes = position > f->position ||
 		    (position == f->position && f->attempt >= 0);
@@ -160,6 +182,8 @@ int group_status(struct groups *g, const char *name, struct group_status *out,
 	for (i = 0; i < out->n_failing; i++)
 		*(out->failing[i].parked ? &out->parked : &out->retrying) += 1;
 	if (r == 0)
+		r = sort_failing(&c, err);
+	if (r == 0)
 		r = group_shards(g, name, c.shards, err);
 	if (r == 0)
 		r = delivery_parse(span_str(out->row.definition), &c.handler,
@@ -175,6 +199,7 @@ int group_status(struct groups *g, const char *name, struct group_status *out,
 		query_free(&c.query);
 	}
 	buf_free(&c.partition);
+	free(c.failing);
 	if (r < 0)
 		group_status_free(out);
 	return r < 0 ? -1 : 1;

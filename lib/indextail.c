@@ -4,30 +4,31 @@
 #include "indexint.h"
 #include "tagkey.h"
 
-/* Grow *p, of elements of `size` bytes, to hold n. */
+/* Grow the array that the pointer at p points to, to hold n. */
 static int grow(void *p, size_t *cap, size_t n, size_t size)
 {
 	size_t want = *cap ? *cap : 64;
-	void *moved;
+	void *old, *array;
 
 	if (n <= *cap)
 		return 0;
 	while (want < n)
 		want *= 2;
-	moved = realloc(*(void **)p, want * size);
-	if (!moved)
+	memcpy(&old, p, sizeof old);	/* whatever its type is */
+	array = realloc(old, want * size);
+	if (!array)
 		return -1;
-	*(void **)p = moved;
+	memcpy(p, &array, sizeof array);
 	*cap = want;
 	return 0;
 }
 
 static int grow_keys(struct tail *t, size_t n)
 {
-	size_t cap = t->cap_key;
+	size_t cap = t->cap_key, cap_mark = cap;
 
 	return grow(&t->key, &cap, n, sizeof *t->key) ||
-	    grow(&t->mark, &(size_t){t->cap_key}, n, 1) ||
+	    grow(&t->mark, &cap_mark, n, 1) ||
 	    grow(&t->owner, &t->cap_key, n, sizeof *t->owner) ? -1 : 0;
 }
 

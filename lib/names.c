@@ -100,13 +100,14 @@ static int remember_type(struct names *n, struct span type,
 	if (n->n_types == n->cap_types &&
 	    grown((void **)&n->types, &n->cap_types, sizeof *n->types, err) < 0)
 		return -1;
+	/* First what may fail: what counts has to be found, too. */
+	if ((size_t)(n->n_types + 1) * 2 > n->type_mask &&
+	    rehash(n, false, err) < 0)
+		return -1;
 	n->types[n->n_types] = arena_copy(&n->arena, type);
 	if (n->arena.failed)
 		return es_fail_nomem(err);
-	n->n_types++;
-	if ((size_t)n->n_types * 2 > n->type_mask)
-		return rehash(n, false, err);
-	place(n->type_slots, n->type_mask, type_hash(type), n->n_types - 1);
+	place(n->type_slots, n->type_mask, type_hash(type), n->n_types++);
 	return 0;
 }
 
@@ -138,11 +139,12 @@ static int remember_shape(struct names *n, int type, struct span text,
 		return es_fail_nomem(err);
 	if (split(n, &s, err) < 0)
 		return -1;
-	n->shapes[n->n_shapes++] = s;
-	if ((size_t)n->n_shapes * 2 > n->shape_mask)
-		return rehash(n, true, err);
+	if ((size_t)(n->n_shapes + 1) * 2 > n->shape_mask &&
+	    rehash(n, true, err) < 0)
+		return -1;
 	place(n->shape_slots, n->shape_mask, shape_hash(type, s.text),
-	    n->n_shapes - 1);
+	    n->n_shapes);
+	n->shapes[n->n_shapes++] = s;
 	return 0;
 }
 

@@ -188,7 +188,7 @@ static void lane_close(struct lane *l)
 
 static int register_groups(struct runner *r, struct es_err *err)
 {
-	bool created, any = false;
+	bool created;
 	size_t i;
 
 	if (store_begin(r->store, err) < 0)
@@ -198,7 +198,6 @@ static int register_groups(struct runner *r, struct es_err *err)
 			store_rollback(r->store);
 			return -1;
 		}
-		any |= created;
 	}
 	/* A slot number is used again: what an earlier process had is free. */
 	if (group_release(r->groups, r->me, err) < 0) {

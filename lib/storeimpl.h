@@ -1,6 +1,5 @@
 /*
- * storeimpl: what store.c, append.c, provenance.c and find share; not for
- * others.
+ * storeimpl: what the files of the store and find share; not for others.
  */
 #ifndef ES_STOREIMPL_H
 #define ES_STOREIMPL_H
@@ -40,6 +39,9 @@ struct store {
 	struct buf line, payload, came_in;
 	uint64_t messages_read;	/* by finds */
 };
+
+/* 1: a store of this format, 0: empty, -1: something else. */
+int store_recognise(struct db *, struct es_err *err);
 
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);

@@ -195,6 +195,19 @@ out:
 	return r;
 }
 
+char *sys_beside(const char *path, const char *suffix, struct es_err *err)
+{
+	char *real = realpath(path, NULL), *result;
+	struct buf name = {0};
+
+	buf_addf(&name, "%s%s", real ? real : path, suffix);
+	free(real);
+	result = buf_detach(&name);
+	if (!result)
+		es_fail_nomem(err);
+	return result;
+}
+
 int sys_tempfile(int *fd, struct es_err *err)
 {
 	const char *dir = getenv("TMPDIR");

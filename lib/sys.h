@@ -31,6 +31,12 @@ int sys_read_fd(int fd, const char *name, size_t max, struct buf *out,
  * synced when sync is set. */
 int sys_write_file(const char *path, struct span content, bool sync,
     struct es_err *);
+/*
+ * The path of the file that stands beside another under its name and suffix
+ * (STORE-lock), malloced.  Links are followed: whatever name a store is opened
+ * by, it has one lock.
+ */
+char *sys_beside(const char *path, const char *suffix, struct es_err *);
 /* An unlinked temporary file in $TMPDIR or /tmp. */
 int sys_tempfile(int *fd, struct es_err *);
 

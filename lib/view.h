@@ -10,7 +10,9 @@
  *
  * A jq projector's file has states(key TEXT PRIMARY KEY, state TEXT, position
  * INTEGER), key = {"NAME":VALUE…} in partition_by order, and a view with the
- * projector's name: a text column a name, then state and position.
+ * projector's name: a text column a name, then state and position.  Beside
+ * them stand es_model (one row: the offset and what it was made from) and
+ * es_model_key (the values of each key in columns).
  *
  *   view_open -> view_step* -> view_close
  */
@@ -23,9 +25,13 @@ struct view;
 
 /*
  * Open (or make) the read model of a jq projector.  A model of another store
- * or epoch, or of another projector text, is rebuilt from the start in a new
- * generation; so is one with `rebuild`.  Readers see the old one until the new
- * one has caught up.
+ * or epoch, of a log that does not hold the message at its offset, or of
+ * another projector text, and one that is damaged, is rebuilt from the start in
+ * a new generation; so is one with `rebuild`.  Readers see the old one until
+ * the new one has caught up; a first one they see grow.
+ *
+ * ES_BUSY when another process is rebuilding it for longer than 30 s.  The view
+ * borrows store, handler and jqrun; nobody else may use the jqrun.
  */
 int view_open(struct store *, const struct handler *, struct jqrun *,
     bool rebuild, struct view **out, struct es_err *err);
@@ -33,10 +39,13 @@ void view_close(struct view *);
 
 /*
  * Take in a bounded number of messages and commit.  *more: the head as of the
- * call is not reached yet, or readers still see an old generation.  ES_FAILED for a fault of the projector (operation,
- * type, id and position are named; nothing of that message is committed).
+ * call is not reached yet, or readers still see an old generation.  ES_FAILED
+ * for a fault of the projector: operation, type, id and position are named, and
+ * what came before that message is committed.
  * When another process moved the offset meanwhile its work counts, and the
- * step starts again from there.
+ * step starts again from there; when it has put another generation in place,
+ * the step goes on with that.  ES_FAILED when that one is of another text or
+ * store: two that rebuild against each other would never end.
  */
 int view_step(struct view *, bool *more, struct es_err *err);
 
@@ -68,11 +77,13 @@ void view_read_close(struct view_reader *);
 
 /*
  * What a history makes of a projector's states, without store and file: each
- * in the order of their keys.  Errors are those of view_step().
+ * in the order of their keys, or those whose key has the given values.  Errors
+ * are those of view_step().
  */
 int view_given(const struct given *, const struct handler *, struct jqrun *,
-    int (*each)(void *ctx, struct span key, struct span state,
-    int64_t position, struct es_err *), void *ctx, struct es_err *err);
+    const struct query_pair *values, size_t n, int (*each)(void *ctx,
+    struct span key, struct span state, int64_t position, struct es_err *),
+    void *ctx, struct es_err *err);
 
 /* The offset of a model: 0 when there is none. */
 int view_read_position(const char *store, const char *name, int64_t *out,

@@ -29,21 +29,21 @@ void viewbatch_free(struct viewbatch *b)
 	*b = (struct viewbatch){0};
 }
 
-/* Room for one more in a malloced array. */
-static int grow(void **v, size_t *cap, size_t n, size_t size,
+/* A malloced array with room for one more; NULL on failure. */
+static void *grow(void *v, size_t *cap, size_t n, size_t size,
     struct es_err *err)
 {
 	size_t to = *cap ? *cap * 2 : 64;
 	void *p;
 
-	if (n < *cap)
-		return 0;
-	p = realloc(*v, to * size);
-	if (!p)
-		return es_fail_nomem(err);
-	*v = p;
-	*cap = to;
-	return 0;
+	if (v && n < *cap)
+		return v;
+	p = realloc(v, to * size);
+	if (p)
+		*cap = to;
+	else
+		es_fail_nomem(err);
+	return p;
 }
 
 /* ---- states by key ---- */
@@ -96,12 +96,12 @@ static struct viewbatch_state *find_state(struct viewbatch *b, struct span key)
 static struct viewbatch_state *add_state(struct viewbatch *b, struct span key,
     struct es_err *err)
 {
-	void *v = b->states;
 	struct viewbatch_state *s;
 
-	if (grow(&v, &b->cap_states, b->n_states, sizeof *s, err) < 0)
+	s = grow(b->states, &b->cap_states, b->n_states, sizeof *s, err);
+	if (!s)
 		return NULL;
-	b->states = v;
+	b->states = s;
 	if (grow_table(b, err) < 0)
 		return NULL;
 	s = &b->states[b->n_states];
@@ -142,12 +142,12 @@ int viewbatch_touch(struct viewbatch *b, struct span key, struct es_err *err)
 static int add_message(struct viewbatch *b, const struct message *m,
     struct es_err *err)
 {
-	void *v = b->messages;
 	struct viewbatch_message *to;
 
-	if (grow(&v, &b->cap, b->n, sizeof *to, err) < 0)
+	to = grow(b->messages, &b->cap, b->n, sizeof *to, err);
+	if (!to)
 		return -1;
-	b->messages = v;
+	b->messages = to;
 	to = &b->messages[b->n++];
 	to->line = b->lines.n;
 	message_print(&b->lines, m);
@@ -181,11 +181,12 @@ static int keep_values(struct viewbatch *b, struct viewbatch_state *s,
 static int bear(struct viewbatch *b, struct viewbatch_state *s,
     char *const *values, struct es_err *err)
 {
-	void *v = b->born;
+	size_t *born;
 
-	if (grow(&v, &b->cap_born, b->n_born, sizeof *b->born, err) < 0)
+	born = grow(b->born, &b->cap_born, b->n_born, sizeof *born, err);
+	if (!born)
 		return -1;
-	b->born = v;
+	b->born = born;
 	b->born[b->n_born++] = (size_t)(s - b->states);
 	s->birth = b->messages[b->n - 1].position;
 	return keep_values(b, s, values, err);

@@ -325,14 +325,13 @@ void viewfile_clean(const struct viewfile *f)
 	while ((e = readdir(d))) {
 		const char *end;
 		struct stat st;
-		size_t n;
+		struct span file;
 
 		if (!is_generation(f, e->d_name, &end) || !is_beside(end))
 			continue;
-		n = (size_t)(end - e->d_name);
-		if ((linked.n == n && memcmp(linked.p, e->d_name, n) == 0) ||
-		    (f->generation && strlen(f->generation) == n &&
-		    memcmp(f->generation, e->d_name, n) == 0))
+		file = (struct span){e->d_name, (size_t)(end - e->d_name)};
+		if (span_eq(file, buf_span(&linked)) ||
+		    (f->generation && span_is(file, f->generation)))
 			continue;
 		/* A projector may be called as a generation of ours is. */
 		if (!*end && (fstatat(dirfd(d), e->d_name, &st,

@@ -147,10 +147,27 @@ static int by_key(const void *a, const void *b)
 	return span_cmp(x->key, y->key);
 }
 
+/* All states were born here, so their values are at hand. */
+static bool is_asked_for(const struct handler *h,
+    const struct viewbatch_state *s, const struct query_pair *values, size_t n)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < h->n_partition_by; k++)
+			if (strcmp(h->partition_by[k], values[i].name) == 0)
+				break;
+		if (k == h->n_partition_by ||
+		    strcmp(s->values[k], values[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
 int view_given(const struct given *g, const struct handler *handler,
-    struct jqrun *jq, int (*each)(void *ctx, struct span key,
-    struct span state, int64_t position, struct es_err *), void *ctx,
-    struct es_err *err)
+    struct jqrun *jq, const struct query_pair *values, size_t n, int (*each)(
+    void *ctx, struct span key, struct span state, int64_t position,
+    struct es_err *), void *ctx, struct es_err *err)
 {
 	struct history h = {.given = g, .handler = handler};
 	struct viewbatch b = {.handler = handler, .jq = jq, .source = {&h,
@@ -169,9 +186,10 @@ int view_given(const struct given *g, const struct handler *handler,
 	if (r == 0 && b.n_states > 0)
 		qsort(b.states, b.n_states, sizeof *b.states, by_key);
 	for (i = 0; i < b.n_states && r == 0; i++)
-		r = each(ctx, b.states[i].key,
-		    viewbatch_text(&b, &b.states[i]),
-		    viewbatch_position(&b, &b.states[i]), err);
+		if (is_asked_for(handler, &b.states[i], values, n))
+			r = each(ctx, b.states[i].key,
+			    viewbatch_text(&b, &b.states[i]),
+			    viewbatch_position(&b, &b.states[i]), err);
 	viewbatch_free(&b);
 	free_history(&h);
 	return r;

@@ -109,7 +109,7 @@ static int take(struct viewrun *r, struct es_err *err)
 	int got;
 
 	while ((got = jqrun_next(jq, &reply, err)) == 0) {
-		struct pollfd fds[4];
+		struct pollfd fds[PROC_FDS];
 		int n = jqrun_poll(jq, fds);
 
 		if (poll(fds, (nfds_t)n, jqrun_timeout(jq)) < 0 &&

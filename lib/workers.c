@@ -7,7 +7,7 @@
 #include "workers.h"
 
 struct workers {
-	int fd, me;
+	int fd, me, lease_ms;
 };
 
 /* Bytes 0 to WORKERS_MAX - 1 are locked; heartbeats stand behind them. */
@@ -18,16 +18,17 @@ static off_t beat_at(int slot)
 
 static int open_file(const char *store, int flags, struct es_err *err)
 {
-	struct buf path = {0};
-	int fd;
+	char *path = sys_beside(store, "-workers", err);
+	int fd, saved;
 
-	buf_addf(&path, "%s-workers", store);
-	if (buf_check(&path, err) < 0)
+	if (!path)
 		return -1;
-	fd = open(path.p, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0 && err)
-		es_fail_errno(err, "%s", path.p);
-	buf_free(&path);
+		es_fail_errno(err, "%s", path);
+	saved = errno;
+	free(path);
+	errno = saved;
 	return fd;
 }
 
@@ -40,6 +41,7 @@ int workers_join(const char *store, struct workers **out, int *me,
 	*out = NULL;
 	if (!w)
 		return es_fail_nomem(err);
+	w->lease_ms = WORKERS_LEASE_MS;
 	w->fd = open_file(store, O_RDWR | O_CREAT, err);
 	if (w->fd < 0) {
 		free(w);
@@ -79,7 +81,8 @@ int workers_beat(struct workers *w, struct es_err *err)
 	return 0;
 }
 
-static int look(int fd, int slot, bool *gone, struct es_err *err)
+static int look(int fd, int slot, int lease_ms, bool *gone,
+    struct es_err *err)
 {
 	int64_t beat;
 	bool held;
@@ -93,8 +96,13 @@ static int look(int fd, int slot, bool *gone, struct es_err *err)
 		return 0;
 	if (pread(fd, &beat, sizeof beat, beat_at(slot)) != sizeof beat)
 		return 0;
-	*gone = sys_monotonic() - beat > WORKERS_LEASE_MS;
+	*gone = sys_monotonic() - beat > lease_ms;
 	return 0;
+}
+
+void workers_lease(struct workers *w, int ms)
+{
+	w->lease_ms = ms;
 }
 
 int workers_gone(struct workers *w, int slot, bool *gone, struct es_err *err)
@@ -103,7 +111,7 @@ int workers_gone(struct workers *w, int slot, bool *gone, struct es_err *err)
 		*gone = false;
 		return 0;
 	}
-	return look(w->fd, slot, gone, err);
+	return look(w->fd, slot, w->lease_ms, gone, err);
 }
 
 int workers_alive(const char *store, int slot, bool *alive,
@@ -116,7 +124,7 @@ int workers_alive(const char *store, int slot, bool *alive,
 	if (fd < 0)
 		return errno == ENOENT ? 0 :
 		    es_fail_errno(err, "%s-workers", store);
-	r = look(fd, slot, &gone, err);
+	r = look(fd, slot, WORKERS_LEASE_MS, &gone, err);
 	*alive = !gone;
 	close(fd);
 	return r;

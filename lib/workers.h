@@ -24,7 +24,11 @@ int workers_join(const char *store, struct workers **out, int *me,
 void workers_leave(struct workers *);	/* NULL is fine */
 int workers_beat(struct workers *, struct es_err *err);
 
-/* Whether the process of a slot is gone or past its lease. */
+/*
+ * Whether the process of a slot is gone or past its lease, which is
+ * WORKERS_LEASE_MS unless workers_lease() says otherwise (for tests).
+ */
+void workers_lease(struct workers *, int ms);
 int workers_gone(struct workers *, int slot, bool *gone, struct es_err *err);
 
 /* The same for a process that is none itself (es-group). */

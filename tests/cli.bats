@@ -29,6 +29,14 @@ declare -gA reads=(
     [es-append]=''
     [es-decide]='things.jq'
 )
+# Words that make it print something, however little.
+declare -gA says=(
+    [es-append]='-t things.seen n=1'
+    [es-decide]='things.jq -t things.see n=1'
+    [es-group]='list'
+    [es-project]='--print seen.jq'
+    [es-query]='-n 1'
+)
 # Words that make it print more than a pipe holds.
 declare -gA prints=(
     [es-append]='more.ndjson'
@@ -61,6 +69,7 @@ JQ
         >more.ndjson
     es-init
     es-append -q more.ndjson
+    es-react -q things.jq
 }
 
 # Where a rule is tried: a copy of the directory, of its own for each program.
@@ -185,6 +194,7 @@ prints_to_full() {
 @test "output that cannot be written fails" {
     [ -c /dev/full ] || skip "no /dev/full here"
     each help_to_full
+    each prints_to_full says
     each prints_to_full prints
 }
 
@@ -195,6 +205,7 @@ prints_to_closed() {
 }
 
 @test "closed output fails" {
+    each prints_to_closed says
     each prints_to_closed prints
 }
 

@@ -265,6 +265,9 @@ END
 }
 
 @test "a line without end needs no memory" {
+    ! grep -q __asan_init "$ES_BIN/es-append" ||
+        skip "a sanitizer needs more address space than that"
+    [ ! "${ES_SANITIZED-}" ] || skip "the sanitizers need more"
     run --separate-stderr bash -c \
         'ulimit -v 400000; head -c 300000000 /dev/zero | tr "\0" x | es-append'
     assert_failure 1
@@ -889,6 +892,27 @@ END
     assert_success
     assert_equal "$stderr" "es-append: <stdout>: Broken pipe (stored up to position 2001)
 status 1"
+}
+
+@test "a store that was replaced while the input came takes nothing" {
+    local flag
+    mkfifo pipe
+    for flag in --quiet --each; do
+        start append es-append "$flag" pipe
+        exec 9>pipe
+        es-init -s new.db
+        mv new.db es.db
+        rm es.db-*
+        echo '{"type":"a"}' >&9
+        exec 9>&-
+        finish 5 "$pid"
+        assert_equal "$status" 1
+        assert_equal "$(cat append.out)" ''
+        assert_regex "$(cat append.err)" \
+            '^es-append: es.db: is another file than the one that was opened$'
+        rm es.db*
+        es-init
+    done
 }
 
 @test "closed stdin is an error, not an empty input" {

@@ -141,6 +141,51 @@ es-init: es.db: catalog is in force already"
     assert_error_line es-append 'days: must be an integer, not "many"'
 }
 
+@test "an APP's handlers get their groups before anything is appended" {
+    es-init --new shop
+    run --separate-stderr es-init shop
+    assert_success
+    refute_output
+    run es-init shop
+    assert_success
+    run sqlite3 -readonly es.db 'select name from consumer order by 1'
+    assert_output "campaign
+campaigns
+donation"
+}
+
+@test "an APP with a mistake in a handler makes no store" {
+    es-init --new shop
+    echo 'def evolve($e): ' >shop/deciders/campaign.jq
+    run --separate-stderr es-init shop
+    assert_failure 1
+    refute_output
+    assert_error_line es-init '^es-init: shop/deciders/campaign.jq:1: '
+    assert_file_not_exist es.db
+}
+
+@test "--new writes a starter app, and over nothing" {
+    run --separate-stderr es-init --new shop
+    assert_success
+    refute_output
+    assert_stderr
+    jq -e 'has("donations.select_amount")' shop/messages.json
+    assert_file_exist shop/deciders/donation.jq
+    assert_file_not_exist es.db
+    echo '{}' >shop/messages.json
+    run --separate-stderr es-init --new shop
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-init: shop: the directory is not empty'
+    assert_equal "$(cat shop/messages.json)" '{}'
+    mkdir empty
+    es-init --new empty
+    assert_file_exist empty/messages.json
+    run --separate-stderr es-init --new no/such
+    assert_failure 1
+    assert_stderr 'es-init: no/such: No such file or directory'
+}
+
 @test "usage" {
     run --separate-stderr es-init a b
     assert_failure 2
@@ -152,6 +197,9 @@ es-init: es.db: catalog is in force already"
     run --separate-stderr es-init --new
     assert_failure 2
     assert_error_line es-init
+    run --separate-stderr es-init --new a b
+    assert_failure 2
+    assert_error_line es-init '--new stands alone'
     run --separate-stderr es-init --delete
     assert_failure 2
     assert_stderr 'es-init: unknown option --delete (see -h)'
@@ -169,7 +217,7 @@ es-init: es.db: catalog is in force already"
     assert_stderr 'es-init: other.db: not a store of es'
     run --separate-stderr es-init -s text
     assert_failure 1
-    assert_error_line es-init '^es-init: text: '
+    assert_stderr 'es-init: text: file is not a database'
     cmp other.db other.copy
     cmp text text.copy
     # Nor are other files left beside it.
@@ -197,7 +245,7 @@ es-init: es.db: catalog is in force already"
     mkdir d
     run --separate-stderr es-init -s d
     assert_failure 1
-    assert_stderr 'es-init: d: is a directory'
+    assert_error_line es-init "^es-init: d: [Ii]s a directory"
     run --separate-stderr es-init -s none/es.db
     assert_failure 1
     assert_error_line es-init 'No such file or directory'

@@ -567,6 +567,24 @@ END
     assert_equal "$(cat follow.err)" 'es-query: es.db: a new epoch has begun'
 }
 
+@test "-f in a directory that cannot be written says when it cannot go on" {
+    need_unprivileged
+    es-append -q -t a
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    mkdir ro
+    cp es.db ro/es.db
+    chmod 555 ro
+    start follow unprivileged es-query -f -s ro/es.db
+    within 5 lines follow.out 1
+    # Somebody else may write there.
+    chmod 755 ro
+    es-append -q -s ro/es.db -t b
+    finish 5 "$pid"
+    assert_equal "$status" 1
+    assert_regex "$(cat follow.err)" \
+        '^es-query: ro/es.db: is being written, and cannot be followed'
+}
+
 @test "-f ends with its reader, although nothing comes" {
     es-append -q -t a
     # shellcheck disable=SC2016 # the inner shell's

@@ -20,8 +20,7 @@ NDJSON
 }
 
 # Pages that wait for their programs, or programs for their pages.
-pending=' es-append.1 es-init.1 es-query.1
- es-message.5 es-store.5 es.7 '
+pending=''
 
 is_pending() {
     [[ $pending == *[[:space:]]"$(basename "$1")"[[:space:]]* ]]

@@ -6,3 +6,13 @@ load helper
     refute_output
     assert_stderr
 }
+
+# Loading libjq and what it needs takes longer than an append.
+@test "es-append and es-query do not load libjq" {
+    command -v ldd >/dev/null || skip "no ldd here"
+    run ldd "$ES_BIN/es-append" "$ES_BIN/es-query"
+    assert_success
+    refute_line --partial libjq
+    run ldd "$ES_BIN/es-decide"
+    assert_line --partial libjq
+}

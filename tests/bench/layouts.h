@@ -55,6 +55,7 @@ struct layout {
 	double seconds[4], worst[4];	/* by mode */
 	int64_t messages[4], bytes;
 	double us[4];			/* by read */
+	size_t found[4];
 };
 
 extern const struct layout_kind layout_kinds[N_LAYOUTS];

@@ -181,6 +181,28 @@ static void test_lock_removed(void)
 	db_close(b);
 }
 
+/* A link is another name of the same store, with the same lock. */
+static void test_link(void)
+{
+	char kept[sizeof place_store];
+	struct db *a = new_db(), *b;
+
+	memcpy(kept, place_store, sizeof kept);
+	snprintf(place_store, sizeof place_store, "%s/link.db", place_dir);
+	check_int(symlink("es.db", place_store), 0);
+	b = open_db(DB_WRITE);
+	check_int(place_size("-lock"), -1);
+	check_int(db_begin(a, &err), 0);
+	b->busy_ms = 0;
+	check_int(db_begin(b, &err), -1);
+	check_int(err.code, ES_BUSY);
+	db_rollback(a);
+	check_int(db_begin(b, &err), 0);
+	db_close(a);
+	db_close(b);
+	memcpy(place_store, kept, sizeof kept);
+}
+
 /* ---- the WAL ---- */
 
 /*
@@ -429,6 +451,7 @@ int main(void)
 	test_killed();
 	test_counting();
 	test_lock_removed();
+	test_link();
 	test_checkpoint();
 	test_close_busy();
 	test_missing();

@@ -513,7 +513,7 @@ static void test_other_shape(int rounds)
 	check_int(unit_sql(s, "select count(*) from shape"), NAMES_SHAPES - 1);
 	add_many(s, 150, true);
 	check(unit_sql(s, "select count(*) from message where shape = 0") >
-	    100);
+	    30);
 	reader = unit_open(false);
 	compare(s, rounds);
 	compare(reader, rounds);
