@@ -110,6 +110,37 @@ bool catalog_private(const struct catalog_entry *e, struct span name)
 	return catalog_names_have(&e->hidden, name);
 }
 
+int catalog_public(const struct catalog_entry *e, struct span payload,
+    struct buf *out)
+{
+	struct json_doc d = {0};
+	struct buf text = {0};
+	const char *comma = "";
+	uint32_t i;
+
+	if (e->hidden.n == 0)
+		return 0;
+	buf_addc(out, '{');
+	/* What cannot be read shows nothing. */
+	if (json_parse(&d, payload.p, payload.n, NULL) < 0)
+		goto out;
+	for (i = 1; i < d.nodes[0].end; i = json_next(&d, i + 1)) {
+		buf_truncate(&text, 0);
+		if (catalog_private(e, json_string(&d, i, &text)))
+			continue;
+		buf_adds(out, comma);
+		buf_add_span(out, json_text(&d, i));
+		buf_addc(out, ':');
+		buf_add_span(out, json_text(&d, i + 1));
+		comma = ",";
+	}
+out:
+	buf_addc(out, '}');
+	json_free(&d);
+	buf_free(&text);
+	return 1;
+}
+
 bool catalog_indexes(void *ctx, struct span name)
 {
 	const struct catalog_entry *e = ctx;

@@ -38,6 +38,12 @@ int64_t catalog_version(const struct catalog_entry *);	/* from 1 */
 bool catalog_web(const struct catalog_entry *);
 struct span catalog_channel(const struct catalog_entry *); /* or SPAN_NONE */
 bool catalog_private(const struct catalog_entry *, struct span name);
+/*
+ * A payload's text without what is private, appended to out: 1, or 0 when
+ * nothing is and out stays as it was.
+ */
+int catalog_public(const struct catalog_entry *, struct span payload,
+    struct buf *out);
 /* Whether the payload has an attribute of that name; open ones: false. */
 bool catalog_declares(const struct catalog_entry *, struct span name);
 

@@ -72,6 +72,11 @@ int fold_open_given(struct given *given, const struct handler *h,
 	return open_fold(NULL, given, h, j, out, err);
 }
 
+void fold_hide_private(struct fold *f)
+{
+	f->hides = true;
+}
+
 static void drop_requests(struct fold *f)
 {
 	struct request *r;
@@ -107,6 +112,7 @@ void fold_close(struct fold *f)
 		free_op(take_op(f));
 	slots_close(f->slots);
 	buf_free(&f->batch.text);
+	buf_free(&f->shown);
 	free(f);
 }
 

@@ -68,6 +68,11 @@ int fold_open(struct store *, const struct handler *, struct jqrun *,
 int fold_open_given(struct given *, const struct handler *, struct jqrun *,
     struct fold **out, struct es_err *err);
 /*
+ * From now on the events that are folded lack the attributes that the catalog
+ * calls private: for pages.
+ */
+void fold_hide_private(struct fold *);
+/*
  * Not the jqrun.  What is still under way in it is lost: its replies must be
  * taken by nobody.
  */

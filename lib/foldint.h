@@ -60,6 +60,8 @@ struct fold {
 	struct request *first_request, **last_request;
 	size_t pending;
 	struct batch batch;
+	bool hides;		/* private attributes */
+	struct buf shown;	/* a payload without them */
 };
 
 /*

@@ -106,6 +106,18 @@ static int read_given(struct fold *f, struct op *o, const struct query *q,
 	return 0;
 }
 
+static int hide_private(struct fold *f, struct message *m, struct es_err *err)
+{
+	const struct catalog_entry *e =
+	    catalog_find(store_catalog(f->store), m->type);
+
+	buf_truncate(&f->shown, 0);
+	if (!e || catalog_public(e, m->payload, &f->shown) == 0)
+		return 0;
+	m->payload = buf_span(&f->shown);
+	return buf_check(&f->shown, err);
+}
+
 static int read_found(struct fold *f, struct op *o, struct find *find,
     bool *fresh, struct es_err *err)
 {
@@ -119,6 +131,8 @@ static int read_found(struct fold *f, struct op *o, struct find *find,
 		if (m.erased_at)
 			continue;
 		if (batch_full(b) && send_batch(f, o, fresh, err) < 0)
+			return -1;
+		if (f->hides && hide_private(f, &m, err) < 0)
 			return -1;
 		from = b->text.n;
 		message_print(&b->text, &m);
