@@ -264,6 +264,21 @@ static int load_catalog(struct app *a, const char *path, bool *found,
 	return r;
 }
 
+/* Folders that page.h and es-serve read; here they only make an app. */
+static int find_folder(const char *path, const char *name, bool *found,
+    struct es_err *err)
+{
+	char *folder = join(path, name, err);
+	struct stat st;
+
+	if (!folder)
+		return -1;
+	if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+		*found = true;
+	free(folder);
+	return 0;
+}
+
 static int load_folder(struct app *a, const char *path, struct es_err *err)
 {
 	bool found = false;
@@ -279,10 +294,13 @@ static int load_folder(struct app *a, const char *path, struct es_err *err)
 		if (load_role(a, (enum app_role)role, path, &found, err) < 0)
 			return -1;
 	}
+	if (find_folder(path, "pages", &found, err) < 0 ||
+	    find_folder(path, "public", &found, err) < 0)
+		return -1;
 	if (!found)
 		return es_fail(err, ES_FAILED, "%s: not an app: neither "
-		    "messages.json nor deciders, reactors or projectors",
-		    path);
+		    "messages.json nor deciders, reactors, projectors, pages "
+		    "or public", path);
 	return 0;
 }
 

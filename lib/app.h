@@ -2,12 +2,14 @@
  * app: a folder with a catalog and handlers; es-app(5).
  *
  *   APP/messages.json  APP/deciders/  APP/reactors/  APP/projectors/
+ *   APP/pages/  APP/public/
  *
  * app_load() reads and checks it: every handler loads and stands in the folder
  * of what it does, group names differ, no command type has two deciders.  It
  * runs nothing.  A single handler file is an app of one handler without a
  * catalog.  In the folders of handlers, directories and files whose name
  * begins with a dot or ends in `~` are passed over; everything else must load.
+ * What pages/ and public/ hold is looked at by those who serve them (page.h).
  * Handlers stand in a fixed order: deciders, reactors, projectors, by name.
  *
  * A zeroed struct app is empty and valid; it owns its handlers and catalog.

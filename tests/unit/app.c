@@ -128,7 +128,7 @@ static void test_refused(void)
 	check_str(load_only("none"), "none: No such file or directory");
 	put("empty/README", 0644, "");
 	check_str(load_only("empty"), "empty: not an app: neither "
-	    "messages.json nor deciders, reactors or projectors");
+	    "messages.json nor deciders, reactors, projectors, pages or public");
 
 	put("bad/messages.json", 0644, "{\"a.do\": {\"kinds\": 1}}");
 	check_str(load_only("bad"), "bad/messages.json: a.do: kinds: no such "
