@@ -51,6 +51,8 @@ struct page_request {
 	struct query hears;
 	struct buf channel;
 };
+int page_request_copy(const struct page_request *, struct page_request *out,
+    struct es_err *err);
 void page_request_free(struct page_request *);
 
 /*
