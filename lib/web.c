@@ -376,8 +376,9 @@ static int step(struct web *w, int *timeout, struct es_err *err)
 		w->head = head;
 		web_events_wake(w);
 	}
-	if (live_step(w->live, timeout, err) < 0 ||
-	    web_take_renders(w, err) < 0)
+	/* What was taken may make live want to be called again. */
+	if (web_take_renders(w, err) < 0 ||
+	    live_step(w->live, timeout, err) < 0)
 		return -1;
 	watch_react(w);
 	sweep(w);
