@@ -1,4 +1,6 @@
 #include "unit.h"
+#include "jqrun.h"
+#include "scan.h"
 #include "tree.h"
 
 /*
@@ -10,37 +12,48 @@ static const struct tree_form *again;
 static struct span slot;
 static int slots;
 
-static struct json_doc *parse(const char *text)
-{
-	struct json_doc *d = calloc(1, sizeof *d);
-	char *copy = strdup(text), *p;
+struct text {
+	char *p;
+	struct json_doc doc;
+};
 
-	need(d && copy);
-	for (p = copy; *p; p++)
+static struct text *parse(const char *json)
+{
+	struct text *t = calloc(1, sizeof *t);
+	char *p;
+
+	need(t != NULL);
+	t->p = strdup(json);
+	need(t->p != NULL);
+	for (p = t->p; *p; p++)
 		if (*p == '\'')
 			*p = '"';
-	if (json_parse(d, copy, strlen(copy), &err) < 0)
-		printf("%s: %s\n", copy, err.text);
-	return d;
+	if (json_parse(&t->doc, t->p, strlen(t->p), &err) < 0) {
+		printf("%s: %s\n", t->p, err.text);
+		exit(1);
+	}
+	return t;
 }
 
-static void drop(struct json_doc *d)
+static void drop(struct text *t)
 {
-	free((char *)(uintptr_t)d->text);
-	json_free(d);
-	free(d);
+	if (!t)
+		return;
+	json_free(&t->doc);
+	free(t->p);
+	free(t);
 }
 
 /* The HTML, or the fault behind an exclamation mark. */
 static const char *html(const char *text)
 {
 	static struct buf out;
-	struct json_doc *d = parse(text);
+	struct text *d = parse(text);
 
 	buf_truncate(&out, 0);
 	buf_adds(&out, "!");
 	es_err_clear(&err);
-	if (tree_render(d, 0, "K", again, slot, &slots, &out, &err) < 0) {
+	if (tree_render(&d->doc, 0, "K", again, slot, &slots, &out, &err) < 0) {
 		check_str(out.p, "!");
 		buf_adds(&out, err.text);
 		drop(d);
@@ -541,17 +554,16 @@ static void test_many_ids(void)
 static void refused(const char *type, const char *values, const char *errors,
     const char *tree, const char *want)
 {
-	struct json_doc *v = values ? parse(values) : NULL;
-	struct json_doc *e = errors ? parse(errors) : NULL;
-	struct tree_form form = {span_str(type), v, e};
+	struct text *v = values ? parse(values) : NULL;
+	struct text *e = errors ? parse(errors) : NULL;
+	struct tree_form form = {span_str(type), v ? &v->doc : NULL,
+	    e ? &e->doc : NULL};
 
 	again = &form;
 	check_str(html(tree), want);
 	again = NULL;
-	if (v)
-		drop(v);
-	if (e)
-		drop(e);
+	drop(v);
+	drop(e);
 }
 
 #define BAD "<div class=\"es-field es-invalid\"><label for=\"es-f-x\">x</label>"
@@ -596,9 +608,9 @@ static void test_refused(void)
 /* Of two forms of the type it is the one whose hidden values were sent. */
 static void test_refused_one(void)
 {
-	struct json_doc *v = parse("{'n':'2','x':'sent'}");
-	struct json_doc *e = parse("{'x':'bad','n':'worse'}");
-	struct tree_form form = {SPAN_LIT("f"), v, e};
+	struct text *v = parse("{'n':'2','x':'sent'}");
+	struct text *e = parse("{'x':'bad','n':'worse'}");
+	struct tree_form form = {SPAN_LIT("f"), &v->doc, &e->doc};
 	const char *got, *second;
 
 	again = &form;
@@ -612,6 +624,77 @@ static void test_refused_one(void)
 	check(strstr(got, ">n: worse<") > second);
 	drop(v);
 	drop(e);
+}
+
+/* ---- from jq to HTML ---- */
+
+static const char page[] = "def render($page): [\"div\",\n"
+    "  form(\"a.b\"; {id: $page.id};\n"
+    "    field(\"n\"; {label: \"Name\", value: $page.name}),\n"
+    "    field(\"m\"), submit(\"Go\")),\n"
+    "  form(\"c\"; [\"p\", $page.name]),\n"
+    "  link_command(\"d\"; {id: $page.id}; \"Undo\"), raw(\"<hr>\"),\n"
+    "  [\"p\", {title: $page.name}, $page.name, $page.data]];";
+
+/* What it gives for these values; NULL after a fault of the tree. */
+static const char *render_page(struct jqrun *jq, const char *values)
+{
+	static struct buf out;
+	struct jqrun_request r = {.op = JQ_RENDER, .fresh = true,
+	    .message = span_str(values)};
+	struct jqrun_reply reply = {0};
+	struct json_doc d = {0};
+	int result;
+
+	need(jqrun_call(jq, &r, &reply, &err) == 0);
+	need(reply.result == JQ_OK);
+	need(json_parse(&d, reply.state.p, reply.state.n, &err) == 0);
+	buf_truncate(&out, 0);
+	result = tree_render(&d, 0, jqrun_key(jq), NULL, SPAN_NONE, NULL, &out,
+	    &err);
+	json_free(&d);
+	jqrun_reply_free(&reply);
+	return result < 0 ? NULL : out.p;
+}
+
+static void test_jq(void)
+{
+	static const struct jqrun_limits limits = {20000, (size_t)96 << 20};
+	struct buf about = {0}, values = {0};
+	struct jqrun *jq = NULL;
+	struct scan s;
+	const char *got;
+
+	need(scan_page_jq("p.jq", page, sizeof page - 1, &s, &err) == 0);
+	need(jqrun_open("p.jq", span_str(page), s.defs, s.ops, &limits, &jq,
+	    &about, &err) == 0);
+	got = render_page(jq, "{\"id\":\"<1>\",\"name\":\"<script>\","
+	    "\"data\":[\"b\",\"x\"]}");
+	need(got != NULL);
+	check(strstr(got, " name=\"id\" value=\"&lt;1&gt;\">"));
+	check(strstr(got, ">Name</label><input type=\"text\""));
+	check(strstr(got, " value=\"&lt;script&gt;\">"));
+	check(strstr(got, "class=\"es-submit\">Go</button>"));
+	check(strstr(got, "<p>&lt;script&gt;</p>" SEND));
+	check(strstr(got, "class=\"es-link\">Undo</button>"));
+	check(strstr(got, "<hr><p title=\"&lt;script&gt;\">&lt;script&gt;"
+	    "<b>x</b></p></div>"));
+	check(!render_page(jq, "{\"data\":[\"script\",\"x\"]}"));
+	check_str(err.text + strcspn(err.text, ":"), ": \"script\" is no "
+	    "element that a page can have (a text that begins a list belongs "
+	    "in an element, or behind \"\\(…)\")");
+	check(!render_page(jq, "{\"data\":{\"KEY\":\"raw\",\"html\":\"x\"}}"));
+	/* Who knew the key could do it; nobody does. */
+	buf_addf(&values, "{\"data\":{\"%s\":\"raw\",\"html\":\"<i>\"}}",
+	    jqrun_key(jq));
+	check(render_page(jq, values.p));
+	buf_truncate(&values, 0);
+	buf_addf(&values, "{\"name\":\"%s\"}", jqrun_key(jq));
+	check(!render_page(jq, values.p));
+	buf_free(&values);
+	buf_free(&about);
+	jqrun_close(jq);
+	scan_free(&s);
 }
 
 /* ---- limits ---- */
@@ -660,5 +743,6 @@ int main(void)
 	test_refused();
 	test_refused_one();
 	test_limits();
+	test_jq();
 	return unit_end();
 }
