@@ -43,50 +43,23 @@ void web_events_wake(struct web *w)
 
 /* ---- one message ---- */
 
-/* The payload without what its entry calls private. */
-static int public_payload(struct web *w, const struct message *m,
-    struct buf *out)
-{
-	const struct catalog_entry *e = catalog_find(store_catalog(w->store),
-	    m->type);
-	struct json_doc d = {0};
-	struct buf text = {0};
-	uint32_t i;
-
-	if (!e || json_parse(&d, m->payload.p, m->payload.n, NULL) < 0) {
-		buf_add_span(out, m->payload);
-		json_free(&d);
-		return 0;
-	}
-	buf_addc(out, '{');
-	for (i = json_first(&d, 0); i < d.nodes[0].end;
-	    i = json_next(&d, i + 1)) {
-		buf_truncate(&text, 0);
-		if (catalog_private(e, json_string(&d, i, &text)))
-			continue;
-		if (out->p[out->n - 1] != '{')
-			buf_addc(out, ',');
-		buf_add_span(out, json_text(&d, i));
-		buf_addc(out, ':');
-		buf_add_span(out, json_text(&d, i + 1));
-	}
-	buf_addc(out, '}');
-	buf_free(&text);
-	json_free(&d);
-	return out->failed ? -1 : 0;
-}
-
 static int format(struct events *e, const struct message *m)
 {
 	struct web *w = e->request->web;
+	const struct catalog_entry *entry = catalog_find(
+	    store_catalog(w->store), m->type);
 	struct message shown = *m;
 	struct buf payload = {0};
+	int hidden = 0;
 
 	buf_truncate(&e->pending, 0);
 	e->sent = 0;
-	if (public_payload(w, m, &payload) < 0)
+	if (entry)
+		hidden = catalog_public(entry, m->payload, &payload);
+	if (hidden < 0)
 		return -1;
-	shown.payload = buf_span(&payload);
+	if (hidden > 0)
+		shown.payload = buf_span(&payload);
 	/* Who sent it is nobody's business either. */
 	shown.metadata = SPAN_LIT("{}");
 	if (e->sse)
