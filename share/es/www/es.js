@@ -25,6 +25,7 @@ const FIRST_WAIT = 400;		/* ms before the stream is opened again */
 const LONGEST_WAIT = 20000;
 const SILENCE = 45000;		/* without even a heartbeat: it is dead */
 const HIDDEN = 5000;		/* a hidden tab gives its connection back */
+const ANSWER = 20000;		/* so long an answer to a command may take */
 const OUTCOME_WAIT = 15000;	/* so long the outcome is asked for */
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -138,11 +139,20 @@ function morph(live, next) {
 	bases.set(live, next);
 }
 
-/* The nearest of what is left, so that a keyboard is not lost. */
+let parked = null;		/* a button that lost the focus to its sending */
+
+function has_focus(within) {
+	const now = document.activeElement;
+	if (within.contains(now))
+		return now;
+	return now === document.body && within.contains(parked) ? parked : null;
+}
+
+/* Where it was, or else where the page says, so that no keyboard is lost. */
 function refocus(had, main, selection) {
-	if (!had || had === document.body || document.activeElement === had)
+	if (!had || document.activeElement === had)
 		return;
-	if (had.isConnected && !had.disabled) {
+	if (had.isConnected) {
 		had.focus({ preventScroll: true });
 		if (selection && selection[0] !== null)
 			had.setSelectionRange(...selection);
@@ -161,8 +171,7 @@ function patch(html) {
 		const live = next.id && document.getElementById(next.id);
 		if (!live || !bases.has(live))
 			continue;
-		const had = live.contains(document.activeElement) ?
-		    document.activeElement : null;
+		const had = has_focus(live);
 		const selection = had && "selectionStart" in had ?
 		    [had.selectionStart, had.selectionEnd,
 		    had.selectionDirection] : null;
@@ -211,7 +220,8 @@ function take_event(lines) {
 			id = value;
 	}
 	if (name === "es-reload")
-		location.reload();
+		setTimeout(() => location.reload(),
+		    performance.now() < 5000 ? jitter(3000) : 0);
 	if (name === "datastar-patch-elements")
 		patch(data.filter((line) => line.startsWith("elements "))
 		    .map((line) => line.slice(9)).join("\n"));
@@ -286,6 +296,8 @@ function close_stream() {
 }
 
 function open_soon() {
+	if (document.hidden)
+		return;
 	clearTimeout(stream.hiding);
 	stream.wait = FIRST_WAIT;
 	open_stream();
@@ -294,12 +306,11 @@ function open_soon() {
 /* HTTP/1.1 has six connections a host: hidden tabs do without. */
 function watch_visibility() {
 	document.addEventListener("visibilitychange", () => {
-		if (!document.hidden) {
-			open_soon();
-			return;
-		}
 		clearTimeout(stream.hiding);
-		stream.hiding = setTimeout(close_stream, HIDDEN);
+		if (document.hidden)
+			stream.hiding = setTimeout(close_stream, HIDDEN);
+		else
+			open_soon();
 	});
 	addEventListener("pagehide", close_stream);
 	addEventListener("pageshow", (e) => e.persisted && open_soon());
@@ -444,7 +455,9 @@ function follow(form, body) {
 async function accepted(form, body, answer) {
 	attempts.delete(form);
 	const where = answer.headers.get("Location");
+	const moment = setTimeout(tell, 1000, form, "One moment…");
 	const outcome = where ? await outcome_of(where) : { outcome: "done" };
+	clearTimeout(moment);
 	if (outcome.outcome === "rejected") {
 		tell(form, outcome.reason || "This was rejected.", "rejected");
 	} else if (outcome.outcome === "done") {
@@ -466,6 +479,7 @@ async function send(form, submitter) {
 	try {
 		answer = await fetch(form.getAttribute("action"), {
 			method: "POST", body, cache: "no-store",
+			signal: AbortSignal.timeout(ANSWER),
 			headers: { "Datastar-Request": "true" },
 		});
 	} catch (e) {
@@ -488,6 +502,8 @@ async function submit(form, submitter) {
 	const had = document.activeElement;
 	form.setAttribute("aria-busy", "true");
 	const sent = send(form, submitter);
+	if (buttons.includes(had))
+		parked = had;
 	for (const button of buttons)
 		button.disabled = true;
 	try {
@@ -496,9 +512,12 @@ async function submit(form, submitter) {
 		form.removeAttribute("aria-busy");
 		for (const button of buttons)
 			button.disabled = false;
-		if (buttons.includes(had) && had.isConnected &&
-		    document.activeElement === document.body)
-			had.focus({ preventScroll: true });
+		if (parked === had) {
+			parked = null;
+			if (had.isConnected &&
+			    document.activeElement === document.body)
+				had.focus({ preventScroll: true });
+		}
 	}
 }
 

@@ -176,6 +176,15 @@ def stepper:
               if $i < $now or $now == 4 then "✓" else $i + 1 end],
             ["span", steps[$i]]])];
 
+# For who hears the page: it is said when it changes.
+def spoken:
+  if .payment == "requested" then "Waiting for the payment"
+  elif .payment == "failed" then "The payment failed"
+  elif .payment == "confirmed" then "Paid. Thank you"
+  elif .mail == "requested" then "The email is on its way"
+  elif .started then "Step \(step + 1) of 5: \(steps[step])"
+  else null end;
+
 def message:
   ["li", {class: [.kind, if .type == "es.command_rejected" then "rejected"
       else null end], id: "message-\(.position)"},
@@ -193,11 +202,13 @@ def render($page):
   | [ ["header", {class: "hero small"},
         ["p", ["a", {href: "/"}, "All campaigns"]],
         ["h1", .campaign // "A donation"]],
+      ["p", {class: "unseen", role: "status"}, spoken],
       stepper,
       ["div", {class: "columns wide"},
-        ["section", {class: "card step", "aria-live": "polite"},
+        ["section", {class: "card step"},
+          # Where a script runs the form says so, to who sent it.
           if .refused then
-            ["p", {class: "alert"}, "Sorry: ", .refused, "."]
+            ["p", {class: "alert es-plain"}, "Sorry: ", .refused, "."]
           else null end,
           current($ids),
           changes($ids)],
