@@ -4,7 +4,8 @@
 #   make                 build the programs into bin/
 #   make deps            install the packages that are missing
 #   make check           tests, under a minute; check-slow has the long ones
-#   make demo            a donation from its start to its end, in the shell
+#   make demo            the donations app in a browser; ends with Ctrl-C
+#   make demo-cli        a donation from its start to its end, in the shell
 #   make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
 #   make lint            two compilers, clang-tidy, cppcheck, shellcheck, mandoc
 #   make check-asan      the tests with address and undefined sanitizers
@@ -154,7 +155,7 @@ bench-layouts: deps-build
 
 demo demo-cli: deps-build
 	+@$(MAKE_ALL) all
-	@share/es/demo-cli
+	@share/es/$@
 
 # ---- linters ----
 
