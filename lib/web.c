@@ -296,6 +296,7 @@ static void stop_daemon(struct web *w)
 
 	if (!w->daemon)
 		return;
+	w->stopping = true;
 	for (c = w->conns; c; c = c->next)
 		shutdown(c->fd, SHUT_RDWR);
 	web_resume_all(w);

@@ -99,6 +99,8 @@ static ssize_t read_events(void *ctx, uint64_t at, char *out, size_t max)
 	size_t n;
 
 	(void)at;
+	if (r->web->stopping)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (e->sent == e->pending.n) {
 		int more = advance(e);
 

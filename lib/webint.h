@@ -88,6 +88,7 @@ struct web {
 	struct conn *conns;
 	struct request *open;		/* all requests that are under way */
 	int64_t head;			/* of the log, as of the last look */
+	bool stopping;			/* nothing may be suspended any more */
 	struct request *queue, *queue_last;	/* commands */
 	size_t n_queued;
 	struct events *followers;

@@ -216,7 +216,7 @@ static ssize_t read_updates(void *ctx, uint64_t at, char *out, size_t max)
 	long n = live_read(r->subscriber, out, max);
 
 	(void)at;
-	if (n < 0)
+	if (n < 0 || r->web->stopping)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	if (r->conn) {
 		r->conn->since = sys_monotonic();

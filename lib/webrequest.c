@@ -67,7 +67,7 @@ void web_end_request(void *web, struct MHD_Connection *connection,
 void web_suspend(struct request *r, enum request_wait wait)
 {
 	r->wait = wait;
-	if (r->suspended)
+	if (r->suspended || r->web->stopping)
 		return;
 	r->suspended = true;
 	MHD_suspend_connection(r->connection);

@@ -112,13 +112,13 @@ try {
 
   step('what is being typed in one tab survives news from the other');
   await phone.getByLabel('Your name').fill('half a na');
-  await desktop.getByLabel('Your name').fill(evil);
-  await desktop.getByLabel('Your email address').fill('nobody');
+  await desktop.getByLabel('Your name').fill('x'.repeat(81));
+  await desktop.getByLabel('Your email address').fill('ada@example.org');
   await desktop.getByRole('button', { name: 'Continue' }).click();
-  await desktop.locator('[data-es-error="email"]', { hasText: /email/ }).waitFor();
+  await desktop.locator('[data-es-error="name"]', { hasText: /80/ }).waitFor();
+  await desktop.getByLabel('Your name').fill(evil);
   must(await phone.getByLabel('Your name').inputValue() === 'half a na',
     'the other tab lost what was typed');
-  await desktop.getByLabel('Your email address').fill('ada@example.org');
   await desktop.getByRole('button', { name: 'Continue' }).click();
   await desktop.getByLabel('Code from the email').waitFor();
   await phone.getByLabel('Code from the email').waitFor();
