@@ -44,14 +44,19 @@ static int sort_failing(struct counting *c, struct es_err *err)
 	return 0;
 }
 
-static const struct group_failing *failing(const struct counting *c,
-    char *partition)
+static int is_partition(const void *text, const void *failing)
 {
-	struct group_failing want = {.partition = partition};
-	const struct group_failing *key = &want, **found;
+	const struct group_failing *const *f = failing;
 
-	found = bsearch(&key, c->failing, c->status->n_failing,
-	    sizeof *c->failing, by_partition);
+	return strcmp(text, (*f)->partition);
+}
+
+static const struct group_failing *failing(const struct counting *c,
+    const char *partition)
+{
+	const struct group_failing **found = bsearch(partition, c->failing,
+	    c->status->n_failing, sizeof *c->failing, is_partition);
+
 	return found ? *found : NULL;
 }
 

@@ -188,8 +188,6 @@ static int add_stream(struct plan *p, uint64_t key, int shape,
 		if (p->streams[i].key == key)
 			st = &p->streams[i];
 	if (!st) {
-		/* plan_free() leaves NULL, which the analyzer loses.
-		 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 		struct plan_stream *v = realloc(p->streams,
 		    (p->n + 1) * sizeof *v);
 
@@ -255,15 +253,18 @@ static int plan_item(struct store *s, const struct query_item *item,
 int plan_make(struct store *s, const struct query *q, bool skip_last,
     struct plan *out, struct es_err *err)
 {
+	struct plan made = {.shapes = names_shapes(s->names),
+	    .everything = q->everything};
 	size_t i;
 
-	plan_free(out);
-	out->shapes = names_shapes(s->names);
-	out->everything = q->everything;
 	for (i = 0; i < q->n && !q->everything; i++)
 		if (!(skip_last && q->items[i].last) &&
-		    plan_item(s, &q->items[i], out, err) < 0)
+		    plan_item(s, &q->items[i], &made, err) < 0) {
+			plan_free(&made);
 			return -1;
+		}
+	plan_free(out);
+	*out = made;
 	return 0;
 }
 

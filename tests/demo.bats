@@ -58,6 +58,9 @@ donations.donation_completed"
     es-init "$app"
     set -- campaign_id=c0000000-0000-4000-8000-000000000001
     es-append -q -t campaigns.create_campaign "$@" name=Roof
+    # Groups do not wait for each other: a donation may be decided before the
+    # campaign is there, and is rejected then.
+    es-react "$app"
     set -- "$@" donation_id=d0000000-0000-4000-8000-000000000001
     es-append -q -t donations.start_donation "$@"
     es-append -q -t donations.select_amount "$@" amount=50

@@ -368,7 +368,7 @@ static void compare_count(struct store *s, const struct query *q,
     const struct query_bounds *b, int64_t head)
 {
 	struct find *f;
-	int64_t n;
+	int64_t n = 0;
 
 	if (find_open(s, q, b, head, &f, &err) < 0 ||
 	    find_count(f, &n, &err) < 0)

@@ -296,7 +296,8 @@ static void has(struct store *s, int64_t position, const char *what)
 	char text[500];
 	size_t i;
 
-	for (i = 0; what[i] && i < sizeof text - 1; i++)
+	need(strlen(what) < sizeof text);
+	for (i = 0; what[i]; i++)
 		text[i] = what[i] == '\'' ? '"' : what[i];
 	text[i] = '\0';
 	if (!strstr(unit_get(s, position), text))
