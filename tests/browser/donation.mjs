@@ -134,7 +134,7 @@ try {
   step('a wrong code is refused, with its reason');
   await desktop.getByLabel('Code from the email').fill('wrong');
   await desktop.getByRole('button', { name: 'Verify' }).click();
-  await desktop.getByText('this is not the code that we mailed').first().waitFor();
+  await desktop.locator('.es-outcome', { hasText: 'this is not the code that we mailed' }).waitFor();
 
   step('the right one is taken');
   await desktop.getByLabel('Code from the email').fill(token);

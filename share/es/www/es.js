@@ -452,6 +452,21 @@ function follow(form, body) {
 		location.assign(url);
 }
 
+/* What was sent goes out of its fields; what was typed meanwhile stays. */
+function empty(form, body) {
+	for (const field of form.elements) {
+		if (!field.name || field.type === "hidden")
+			continue;
+		if (field.type === "checkbox" || field.type === "radio")
+			field.checked = field.defaultChecked;
+		else if (field.value === body.get(field.name))
+			field.value = field.tagName === "SELECT" ?
+			    Array.from(field.options).find((option) =>
+			    option.defaultSelected)?.value ??
+			    field.options[0]?.value ?? "" : field.defaultValue;
+	}
+}
+
 async function accepted(form, body, answer) {
 	attempts.delete(form);
 	const where = answer.headers.get("Location");
@@ -462,7 +477,7 @@ async function accepted(form, body, answer) {
 		tell(form, outcome.reason || "This was rejected.", "rejected");
 	} else if (outcome.outcome === "done") {
 		tell(form, "");
-		form.reset();
+		empty(form, body);
 		prepare(form.parentNode || form);
 		follow(form, body);
 	} else {
