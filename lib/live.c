@@ -98,18 +98,26 @@ int live_open(struct store *s, struct pages *pages,
 	return 0;
 }
 
+static void free_subscriber(struct live_subscriber *s)
+{
+	frame_release(s->frame);
+	free(s);
+}
+
 void live_close(struct live *l)
 {
+	struct live_subscriber *s;
 	struct live_render *r;
+	struct live_page *p;
 
 	if (!l)
 		return;
-	while (l->first) {
-		/* The last one to leave takes the page with it. */
-		if (l->first->subscribers)
-			live_leave(l, l->first->subscribers);
-		else
-			free_page(l, l->first);
+	while ((p = l->first)) {
+		while ((s = p->subscribers)) {
+			p->subscribers = s->next;
+			free_subscriber(s);
+		}
+		free_page(l, p);
 	}
 	while ((r = l->renders)) {
 		l->renders = r->next;
@@ -259,8 +267,7 @@ void live_leave(struct live *l, struct live_subscriber *s)
 		if (!s->page->subscribers)
 			free_page(l, s->page);
 	}
-	frame_release(s->frame);
-	free(s);
+	free_subscriber(s);
 }
 
 /* ---- what they are sent ---- */

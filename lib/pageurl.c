@@ -34,25 +34,32 @@ static int hex(char c)
 	    c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* What "%" and two digits stand for; -1 when they do not. */
+static int escaped(const char *p, size_t n)
+{
+	int high = n > 1 ? hex(p[1]) : -1, low = n > 2 ? hex(p[2]) : -1;
+
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 int page_decode(struct span s, bool form, struct buf *out,
     struct es_err *err)
 {
 	size_t i, from = out->n;
 
 	for (i = 0; i < s.n; i++) {
-		char c = s.p[i];
+		int c = (unsigned char)s.p[i];
 
 		if (c == '%') {
-			if (i + 2 >= s.n || hex(s.p[i + 1]) < 0 ||
-			    hex(s.p[i + 2]) < 0)
-				return es_fail(err, ES_USAGE,
-				    "\"%%\" without two hexadecimal digits");
-			c = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+			c = escaped(s.p + i, s.n - i);
 			i += 2;
 		} else if (c == '+' && form) {
 			c = ' ';
 		}
-		buf_addc(out, c);
+		if (c < 0)
+			return es_fail(err, ES_USAGE,
+			    "\"%%\" without two hexadecimal digits");
+		buf_addc(out, (char)c);
 	}
 	if (buf_check(out, err) < 0)
 		return -1;
