@@ -15,6 +15,7 @@ load helper
 declare -gA access=(
     [es-append]=write [es-decide]=write [es-group]=read [es-init]=make
     [es-project]=write [es-query]=read [es-react]=write
+    [es-serve]=write
 )
 declare -gA opens=(
     [es-append]='-t things.seen n=1'
@@ -23,6 +24,7 @@ declare -gA opens=(
     [es-project]='seen.jq'
     [es-query]=''
     [es-react]='things.jq'
+    [es-serve]='-l 127.0.0.1:0 app'
 )
 # Words that make it read lines from standard input.
 declare -gA reads=(
@@ -65,6 +67,8 @@ def about: {partition_by: ["n"]};
 def initial: {seen: 0};
 def evolve($e): apply($e; "things.seen"; .seen += 1);
 JQ
+    mkdir -p app/deciders
+    cp things.jq app/deciders
     seq 3000 | sed 's/.*/{"type":"things.seen","payload":{"n":"&"}}/' \
         >more.ndjson
     es-init
