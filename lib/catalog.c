@@ -137,6 +137,12 @@ bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 	return a && value_type_indexable(a->rule.type);
 }
 
+bool catalog_declares(const struct catalog_entry *e, struct span name)
+{
+	return catalog_attribute(e, name) || catalog_private(e, name) ||
+	    (e->has_keys && catalog_names_have(&e->keys, name));
+}
+
 /* ---- equality ---- */
 
 /* The value in object b of the key `key` of a, or JSON_NONE. */

@@ -85,5 +85,7 @@ message_indexes catalog_indexes;
  * indexes this name".  Returns whether `name` is one.
  */
 bool catalog_can_carry(const struct catalog_entry *, struct span name);
+/* Whether the type's payload is declared to have it, indexed or not. */
+bool catalog_declares(const struct catalog_entry *, struct span name);
 
 #endif
