@@ -360,7 +360,7 @@ static int run(struct job *j, struct es_err *err)
 
 	if (store_open(o->cli.store, true, &j->store, err) < 0)
 		return -1;
-	if (o->unless && find_check_names(j->store, &o->query, err) < 0)
+	if (o->unless && find_check_names(j->store, &o->query, true, err) < 0)
 		return -1;
 	if (!o->form.type.p)
 		return append_lines(j, err);

@@ -178,7 +178,7 @@ static void tell(struct job *j, const char *place)
 	if (a->kind == ANSWER_SKIPPED)
 		cli_warn(&j->o->cli, "%s: skipped: it was left undecided "
 		    "(es-group skip)", place);
-	else if (a->detail.n)
+	else if (a->detail.n && j->o->cli.verbose)
 		cli_warn(&j->o->cli, "%s: rejected: %.*s %.*s", place,
 		    (int)a->reason.n, a->reason.p, (int)a->detail.n,
 		    a->detail.p);

@@ -8,7 +8,7 @@
 
 struct options {
 	const char *verb, *name, *handler, *by;
-	bool json, queried;
+	bool json, queried, partition, from_given;
 	struct query query;
 	struct query_bounds bounds;
 	struct runner_options from;
@@ -79,6 +79,28 @@ static int operand(const struct cli *cli, struct options *o,
 	return 0;
 }
 
+static bool is_verb(const struct options *o, const char *a, const char *b)
+{
+	return strcmp(o->verb, a) == 0 || strcmp(o->verb, b) == 0;
+}
+
+/* A flag that a verb does not know must not look as if it had been heeded. */
+static int check_flags(const struct options *o, struct es_err *err)
+{
+	bool redefine = strcmp(o->verb, "redefine") == 0;
+	const char *fault = NULL;
+
+	if (o->json && !is_verb(o, "list", "show"))
+		fault = "--json goes with list and show";
+	else if (o->partition && !redefine && !is_verb(o, "retry", "skip"))
+		fault = "-p goes with retry, skip and redefine";
+	else if ((o->queried || o->by || o->from_given) && !redefine)
+		fault = "query flags, --by and --from go with redefine";
+	else if (o->command && !redefine)
+		fault = "-- CMD goes with redefine";
+	return fault ? es_fail(err, ES_USAGE, "%s: %s", o->verb, fault) : 0;
+}
+
 static int parse(struct cli *cli, struct options *o, struct es_err *err)
 {
 	int id, n;
@@ -98,12 +120,16 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 			o->json = true;
 		else if (id == CLI_BY)
 			o->by = cli->arg;
-		else if (id == CLI_FROM)
+		else if (id == CLI_FROM) {
 			r = runner_parse_from(cli->arg, &o->from, err);
-		else {
+			o->from_given = true;
+		} else {
 			r = query_flag(&o->query, &o->bounds, id, cli->arg,
 			    err);
-			o->queried = true;
+			if (id == CLI_PARTITION)
+				o->partition = true;
+			else
+				o->queried = true;
 		}
 		if (r < 0)
 			return -1;
@@ -113,7 +139,7 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 		    "retry, skip or redefine?");
 	if (!o->name && strcmp(o->verb, "list") != 0)
 		return es_fail(err, ES_USAGE, "%s: which group?", o->verb);
-	return 0;
+	return check_flags(o, err);
 }
 
 /* ---- list and show ---- */
@@ -211,7 +237,7 @@ static int define(struct options *o, struct buf *out, struct es_err *err)
 
 	if ((o->handler != NULL) == (o->command != NULL))
 		return es_fail(err, ES_USAGE, "redefine: a HANDLER, or -- CMD");
-	if (o->handler && (o->queried || o->by))
+	if (o->handler && (o->queried || o->partition || o->by))
 		return es_fail(err, ES_USAGE,
 		    "query flags and --by go with -- CMD");
 	if (o->handler ? handler_load(o->handler, &h, err) < 0 :

@@ -326,7 +326,7 @@ static int run(const struct options *o, struct store *s, struct es_err *err)
 	struct find *f;
 	int r;
 
-	if (find_check_names(s, &o->query, err) < 0 ||
+	if (find_check_names(s, &o->query, false, err) < 0 ||
 	    find_open(s, &o->query, &o->bounds, 0, &f, err) < 0)
 		return -1;
 	r = o->guard ? write_guard(s, o, f, err) : 0;

@@ -37,7 +37,7 @@ static int check_pair(const struct handler *a, const struct handler *b,
 {
 	const struct scan_types *x = &a->scan.decides, *y = &b->scan.decides;
 
-	if (strcmp(a->name, b->name) == 0)
+	if (a->named && b->named && strcmp(a->name, b->name) == 0)
 		return es_fail(err, ES_FAILED, "%s: its name, %s, is that of "
 		    "%s too", b->path, b->name, a->path);
 	for (size_t i = 0; i < x->n; i++) {
@@ -77,6 +77,10 @@ static int check_role(enum app_role role, const struct handler *h,
 	unsigned needs = roles[role].needs;
 	unsigned refused = h->ops & roles[role].refuses;
 
+	/* es-decide may run the rest of the file; a reaction would be lost. */
+	if (h->scan.later)
+		return es_fail(err, ES_FAILED, "%s:%u: %s", h->path,
+		    h->scan.later_line, h->scan.later);
 	if (h->kind == HANDLER_SQL) {
 		if (role == APP_PROJECTOR)
 			return 0;

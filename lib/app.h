@@ -49,8 +49,8 @@ int app_add(struct app *, enum app_role, const struct handler *,
     struct es_err *err);
 
 /*
- * Names differ, and no command type has two deciders.  The functions above
- * check it; to be called again when handler_about() has renamed a handler.
+ * No command type has two deciders, and names differ.  The functions above
+ * check it; to be called again when handler_start() has told the names.
  */
 int app_check(const struct app *, struct es_err *err);
 

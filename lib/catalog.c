@@ -152,11 +152,6 @@ bool catalog_indexes(void *ctx, struct span name)
 	return !catalog_private(e, name);
 }
 
-bool catalog_declares(const struct catalog_entry *e, struct span name)
-{
-	return e->declared && catalog_attribute(e, name) != NULL;
-}
-
 bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 {
 	const struct catalog_attribute *a;
@@ -171,6 +166,12 @@ bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 		return true;
 	a = catalog_attribute(e, name);
 	return a && value_type_indexable(a->rule.type);
+}
+
+bool catalog_declares(const struct catalog_entry *e, struct span name)
+{
+	return catalog_attribute(e, name) || catalog_private(e, name) ||
+	    (e->has_keys && catalog_names_have(&e->keys, name));
 }
 
 /* ---- equality ---- */

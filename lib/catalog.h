@@ -44,8 +44,6 @@ bool catalog_private(const struct catalog_entry *, struct span name);
  */
 int catalog_public(const struct catalog_entry *, struct span payload,
     struct buf *out);
-/* Whether the payload has an attribute of that name; open ones: false. */
-bool catalog_declares(const struct catalog_entry *, struct span name);
 
 /* All entries, in the file's order; NULL past the last. */
 const struct catalog_entry *catalog_at(const struct catalog *, size_t i);
@@ -93,5 +91,7 @@ message_indexes catalog_indexes;
  * indexes this name".  Returns whether `name` is one.
  */
 bool catalog_can_carry(const struct catalog_entry *, struct span name);
+/* Whether the type's payload is declared to have it, indexed or not. */
+bool catalog_declares(const struct catalog_entry *, struct span name);
 
 #endif

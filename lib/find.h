@@ -24,8 +24,11 @@ struct find;
  * message of a matching type carries it, no catalog entry can, and no type is
  * asked for that the catalog leaves open.  Programs call it for what a user
  * typed; within a write transaction the names of its own messages count.
+ * coming: a condition for an append, whose messages may be the first of a type
+ * that the catalog lacks: then a name that it does not have at all may pass.
  */
-int find_check_names(struct store *, const struct query *, struct es_err *err);
+int find_check_names(struct store *, const struct query *, bool coming,
+    struct es_err *err);
 
 /* head: the log as of this position (0: as it is now). */
 int find_open(struct store *, const struct query *,

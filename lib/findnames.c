@@ -33,13 +33,28 @@ static bool is_open(struct store *s, char *type)
 	return true;
 }
 
+/* Whether some type of the catalog has such an attribute, indexed or not. */
+static bool is_declared(struct store *s, struct span name)
+{
+	const struct catalog_entry *e;
+	size_t i;
+
+	for (i = 0; (e = catalog_at(s->catalog, i)); i++)
+		if (catalog_declares(e, name))
+			return true;
+	return false;
+}
+
 static bool catalog_carries(struct store *s, const struct query_item *item,
-    struct span name)
+    struct span name, bool coming)
 {
 	const struct catalog_entry *e;
 	size_t i;
 
 	if (!catalog_at(s->catalog, 0))
+		return true;
+	/* What is to be appended may be the first of its type. */
+	if (coming && item->n_types == 0 && !is_declared(s, name))
 		return true;
 	for (i = 0; i < item->n_types; i++)
 		if (is_open(s, item->types[i]))
@@ -52,12 +67,12 @@ static bool catalog_carries(struct store *s, const struct query_item *item,
 }
 
 static int check(struct store *s, const struct query_item *item,
-    struct span name, struct es_err *err)
+    struct span name, bool coming, struct es_err *err)
 {
 	char shown[80];
 
 	if (!name.n || stored_type_carries(s, item, name) ||
-	    catalog_carries(s, item, name))
+	    catalog_carries(s, item, name, coming))
 		return 0;
 	return es_fail(err, ES_USAGE, "no message can be found by \"%s\": no "
 	    "%stype indexes it (see \"keys\" and \"private\" of the catalog)",
@@ -65,7 +80,7 @@ static int check(struct store *s, const struct query_item *item,
 	    item->n_types ? "such " : "");
 }
 
-int find_check_names(struct store *s, const struct query *q,
+int find_check_names(struct store *s, const struct query *q, bool coming,
     struct es_err *err)
 {
 	size_t i, k;
@@ -79,12 +94,12 @@ int find_check_names(struct store *s, const struct query *q,
 			struct span name = {tag, colon ?
 			    (size_t)(colon - tag) : 0};
 
-			if (check(s, item, name, err) < 0)
+			if (check(s, item, name, coming, err) < 0)
 				return -1;
 		}
 		for (k = 0; k < item->n_partition; k++)
 			if (check(s, item, span_str(item->partition[k].name),
-			    err) < 0)
+			    coming, err) < 0)
 				return -1;
 	}
 	return 0;

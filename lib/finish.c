@@ -384,20 +384,28 @@ static void fail_part(struct lane *l, struct task *t)
 	struct part *part = t->part;
 	struct runner *r = l->runner;
 	double wait = (double)(t->row.retry_at - sys_now()) / 1e6;
+	struct buf at = {0};
 
 	free(part->row.reason);
 	part->row = t->row;
 	part->row.partition = NULL;
 	part->row.reason = strdup(t->reason.p);
 	part->failing = true;
-	if (part->row.parked)
-		runner_say(r, "%s: %s: parked after %d %s; see es-group show "
-		    "%s", l->handler->name, t->reason.p, t->attempt,
-		    t->attempt == 1 ? "try" : "tries", l->handler->name);
-	else
-		runner_say(r, "%s: %s: try %d failed, again in %.1f s",
-		    l->handler->name, t->reason.p, t->attempt,
-		    wait > 0 ? wait : 0);
+	/* How a process ended does not tell what it was given. */
+	if (task_died(t))
+		buf_addf(&at, "message %lld: ", (long long)t->position);
+	if (part->row.parked) {
+		runner_say(r, "%s: %s%s: parked after %d %s; see es-group show "
+		    "%s", l->handler->name, at.n ? at.p : "", t->reason.p,
+		    t->attempt, t->attempt == 1 ? "try" : "tries",
+		    l->handler->name);
+		l->told = true;
+	} else {
+		runner_say(r, "%s: %s%s: try %d failed, again in %.1f s",
+		    l->handler->name, at.n ? at.p : "", t->reason.p,
+		    t->attempt, wait > 0 ? wait : 0);
+	}
+	buf_free(&at);
 	lane_remove_task(l, t);
 	lane_drop_part_tasks(l, part);
 }
@@ -620,7 +628,7 @@ int runner_stop_group(struct runner *r, struct lane *l, const char *reason,
 		runner_say(r, "%s: stopped: %s; when it is mended, start it "
 		    "with es-group start %s", l->handler->name, text.p,
 		    l->handler->name);
-		l->stopped = true;
+		l->stopped = l->told = true;
 		lane_drop_all(l);
 		bad = runner_look(r, &moved, err);
 	}

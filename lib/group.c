@@ -184,6 +184,16 @@ static int insert_group(struct groups *g, const char *name,
 	return 0;
 }
 
+/* Who does not say where a group begins means where it does begin. */
+static bool is_definition(const char *stored, struct span d)
+{
+	size_t n = strlen(stored);
+
+	return span_eq(span_str(stored), d) || (n > d.n &&
+	    memcmp(stored, d.p, d.n - 1) == 0 &&
+	    strncmp(stored + d.n - 1, ",\"from\":", 8) == 0);
+}
+
 int group_ensure(struct groups *g, const char *name, struct span definition,
     int64_t start, int64_t react_from, bool *created, struct es_err *err)
 {
@@ -196,7 +206,7 @@ int group_ensure(struct groups *g, const char *name, struct span definition,
 	if (r == 0)
 		return insert_group(g, name, definition, start, react_from,
 		    err);
-	if (!span_eq(span_str(row.definition), definition))
+	if (!is_definition(row.definition, definition))
 		r = es_fail(err, ES_FAILED, "group %s is defined otherwise in "
 		    "this store: as %s, not as %.*s; rename it, or take the "
 		    "new definition with es-group redefine %s", name,

@@ -155,7 +155,7 @@ int groupreport_show(struct groups *g, const char *name, bool json,
 	return 0;
 }
 
-/* Whether a partition's JSON has exactly these values (a NULL is null). */
+/* Whether a partition's JSON has these values; "null" stands for null too. */
 static bool is_partition(const char *text, const struct query_pair *values,
     size_t n)
 {
@@ -173,9 +173,8 @@ static bool is_partition(const char *text, const struct query_pair *values,
 			break;
 		buf_truncate(&value, 0);
 		same = d.nodes[at].type == JSON_STRING ?
-		    span_is(json_string(&d, at, &value),
-		    values[i].value ? values[i].value : "") :
-		    !values[i].value;
+		    span_is(json_string(&d, at, &value), values[i].value) :
+		    strcmp(values[i].value, "null") == 0;
 	}
 	json_free(&d);
 	buf_free(&value);

@@ -48,6 +48,14 @@ int handler_check_name(const char *name, struct es_err *err)
 	    es_escape(shown, sizeof shown, name, n));
 }
 
+static int take_name(struct handler *h, struct es_err *err)
+{
+	if (handler_check_name(h->name, err) < 0)
+		return es_err_at(err, "%s", h->path);
+	h->named = true;
+	return 0;
+}
+
 /* ---- loading ---- */
 
 static void digest(struct handler *h)
@@ -115,8 +123,9 @@ int handler_load(const char *path, struct handler *out, struct es_err *err)
 	else
 		r = h->kind == HANDLER_JQ ? load_jq(h, err) :
 		    load_exec(h, err);
-	if (r == 0 && handler_check_name(h->name, err) < 0)
-		r = es_err_at(err, "%s", path);
+	/* A jq file may say another one. */
+	if (r == 0 && !(h->ops & SCAN_ABOUT))
+		r = take_name(h, err);
 	if (r < 0) {
 		handler_free(h);
 		return -1;
@@ -132,7 +141,7 @@ int handler_command(const char *name, char *const argv[],
 	size_t n = 0, i;
 
 	*h = (struct handler){.kind = HANDLER_EXEC, .ops = SCAN_REACT,
-	    .retries = -1, .backoff_ms = -1, .deadline_ms = -1};
+	    .named = true, .retries = -1, .backoff_ms = -1, .deadline_ms = -1};
 	if (handler_check_name(name, err) < 0)
 		return -1;
 	while (argv[n])
@@ -354,7 +363,7 @@ int handler_start(struct handler *h, const struct jqrun_limits *limits,
 	memcpy(defs, h->scan.defs, h->scan.n_defs * sizeof *defs);
 	if (jqrun_open(h->path, buf_span(&h->text), defs, h->ops, &use, out,
 	    &about, err) == 0 && handler_about(h, buf_span(&about), err) == 0)
-		r = 0;
+		r = take_name(h, err);
 	if (r == 0 && h->deadline_ms > 0)
 		jqrun_set_deadline(*out, (int)h->deadline_ms);
 	if (r < 0) {

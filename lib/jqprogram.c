@@ -72,7 +72,9 @@ static const char makers[] =
     "+ ($c | if length == 0 then \"nothing\" elif length == 1 "
     "then .[0] | tojson | .[:80] else \"\\(length) values\" end) "
     "| _es_error end; "
-    "def require(condition; reason): require(condition; reason; null); ";
+    "def require(condition; reason): require(condition; reason; null); "
+    "def at($time): \"" SCAN_NO_AT "\" | _es_error; "
+    "def broadcast($object): \"" SCAN_NO_BROADCAST "\" | _es_error; ";
 
 /*
  * What pages make their trees with.  Their members are tree.c's to judge, with

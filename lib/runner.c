@@ -100,6 +100,9 @@ static int start_jq(struct lane *l, struct es_err *err)
 
 	if (handler_start(&l->app->handler, NULL, &l->jq, &fault) == 0)
 		return 0;
+	/* Without a name there is no group. */
+	if (handler_check_name(l->handler->name, err) < 0)
+		return es_err_at(err, "%s", l->handler->path);
 	/* It concerns the group, not the others. */
 	l->broken = true;
 	buf_adds(&l->reason, fault.text);
@@ -119,6 +122,21 @@ static int wake_group(struct lane *l, const struct group_row *row,
 		return 0;
 	l->stopped = false;
 	return group_start(l->runner->groups, l->handler->name, err);
+}
+
+static void tell_beginning(const struct lane *l)
+{
+	const char *name = l->handler->name;
+
+	if (l->start > 0)
+		runner_say(l->runner, "%s: a new group, from position %lld on",
+		    name, (long long)l->start);
+	else if (l->react_from > 0)
+		runner_say(l->runner, "%s: a new group, from the start; it "
+		    "reacts from position %lld on", name,
+		    (long long)l->react_from);
+	else if (l->runner->options.from == FROM_DEFAULT)
+		runner_say(l->runner, "%s: a new group, from the start", name);
 }
 
 static int register_group(struct lane *l, bool *created, struct es_err *err)
@@ -142,9 +160,8 @@ static int register_group(struct lane *l, bool *created, struct es_err *err)
 		l->react_from = row.start;
 	bad = wake_group(l, &row, err);
 	group_row_free(&row);
-	if (*created && l->start > 0)
-		runner_say(r, "%s: a new group, from position %lld on",
-		    l->handler->name, (long long)l->start);
+	if (*created)
+		tell_beginning(l);
 	return bad;
 }
 
@@ -236,9 +253,10 @@ static int stop_broken(struct runner *r, struct es_err *err)
 
 		if (!l->broken)
 			continue;
-		if (l->stopped)
+		if (l->stopped) {
 			runner_say(r, "%s", l->reason.p);
-		else if (runner_stop_group(r, l, l->reason.p, ES_FAILED,
+			l->told = true;
+		} else if (runner_stop_group(r, l, l->reason.p, ES_FAILED,
 		    err) < 0)
 			return -1;
 	}
@@ -271,7 +289,8 @@ int runner_open(const char *store, struct app *app,
 			r->n_lanes++;
 			goto fail;
 		}
-	if (open_store(r, store, err) < 0 || stop_broken(r, err) < 0)
+	if (app_check(app, err) < 0 || open_store(r, store, err) < 0 ||
+	    stop_broken(r, err) < 0)
 		goto fail;
 	*out = r;
 	return 0;
@@ -616,26 +635,47 @@ int runner_run(struct runner *r, struct es_err *err)
 	}
 }
 
-static int lane_status(struct runner *r, const char *name, int *status,
-    struct es_err *err)
+/* What an earlier process has left, which this one has not told of. */
+static void tell_left(const struct lane *l, const struct group_row *row,
+    size_t parked)
 {
+	const char *name = l->handler->name;
+
+	if (l->told)
+		return;
+	if (row->stopped)
+		runner_say(l->runner, "%s: is stopped%s%s; start it with "
+		    "es-group start %s", name, row->error ? ": " : "",
+		    row->error ? row->error : "", name);
+	else if (parked)
+		runner_say(l->runner, "%s: %zu %s parked; see es-group show "
+		    "%s", name, parked, parked == 1 ? "partition is" :
+		    "partitions are", name);
+}
+
+static int lane_status(const struct lane *l, int *status, struct es_err *err)
+{
+	struct groups *g = l->runner->groups;
+	const char *name = l->handler->name;
 	struct group_row row;
 	struct group_failing *v;
-	size_t n, k;
+	size_t n, k, parked = 0;
 
-	if (group_load(r->groups, name, &row, err) <= 0)
+	if (group_load(g, name, &row, err) <= 0)
 		return -1;
+	if (group_failing(g, name, &v, &n, err) < 0) {
+		group_row_free(&row);
+		return -1;
+	}
+	for (k = 0; k < n; k++)
+		parked += v[k].parked;
+	group_failing_free(v, n);
 	if (row.stopped && (row.code == ES_NOEXEC || row.code == ES_NOTFOUND))
 		*status = row.code;
-	else if (row.stopped && *status == ES_OK)
+	else if ((row.stopped || parked) && *status == ES_OK)
 		*status = ES_FAILED;
+	tell_left(l, &row, parked);
 	group_row_free(&row);
-	if (group_failing(r->groups, name, &v, &n, err) < 0)
-		return -1;
-	for (k = 0; k < n; k++)
-		if (v[k].parked && *status == ES_OK)
-			*status = ES_FAILED;
-	group_failing_free(v, n);
 	return 0;
 }
 
@@ -645,8 +685,7 @@ int runner_status(struct runner *r, struct es_err *err)
 	size_t i;
 
 	for (i = 0; i < r->n_lanes; i++)
-		if (lane_status(r, r->lanes[i].handler->name, &status,
-		    err) < 0)
+		if (lane_status(&r->lanes[i], &status, err) < 0)
 			return -1;
 	return status;
 }
@@ -665,7 +704,7 @@ int runner_learn(struct app *app, struct es_err *err)
 			return -1;
 		jqrun_close(jq);
 	}
-	return 0;
+	return app_check(app, err);
 }
 
 int runner_create_groups(const char *path, const struct app *app,

@@ -93,6 +93,7 @@ struct lane {
 	bool broken;		/* did not compile: `reason` */
 	bool stopped;
 	struct buf reason;
+	bool told;		/* of what is wrong with it, by this process */
 	/* shards */
 	bool mine[GROUP_SHARDS];
 	int64_t epoch[GROUP_SHARDS], low[GROUP_SHARDS], seen[GROUP_SHARDS];
@@ -166,6 +167,7 @@ int lane_collect(struct lane *, bool *progress, struct es_err *err);
 int runner_collect_executables(struct runner *, bool *progress,
     struct es_err *err);
 void runner_finish(struct runner *, struct task *, enum task_result);
+bool task_died(const struct task *);	/* a process that did not exit 0 */
 
 /* ---- finish.c ---- */
 int runner_commit(struct runner *, struct es_err *err);

@@ -150,8 +150,6 @@ static int check_call(const struct scan_source *s, const struct scan_call *c,
 		{"env", NO_ENVIRONMENT}, {"halt", NO_EXIT},
 		{"halt_error", NO_EXIT}, {"modulemeta", NO_FILES},
 		{"get_search_list", NO_FILES},
-		{"at", "this version has no schedules"},
-		{"broadcast", "this version has no live pages"},
 	};
 	static const struct refusal in_pages[] = {
 		{"event", NO_OUTPUT}, {"command", NO_OUTPUT},
@@ -175,6 +173,19 @@ static int check_call(const struct scan_source *s, const struct scan_call *c,
 	    r->why);
 }
 
+/* A helper of a later version: calling it is a fault. */
+static void note_later(const struct scan_source *s, const struct scan_call *c,
+    struct scan *out)
+{
+	if (c->target != SCAN_NONE || out->later)
+		return;
+	out->later_line = (unsigned)s->lex.v[c->token].line;
+	if (span_is(call_name(s, c), "at"))
+		out->later = SCAN_NO_AT;
+	else if (span_is(call_name(s, c), "broadcast"))
+		out->later = SCAN_NO_BROADCAST;
+}
+
 static int check_bindings(const struct scan_source *s, struct es_err *err)
 {
 	size_t i;
@@ -188,7 +199,8 @@ static int check_bindings(const struct scan_source *s, struct es_err *err)
 	return 0;
 }
 
-static int check_calls(struct scan_source *s, bool *plain, struct es_err *err)
+static int check_calls(struct scan_source *s, struct scan *out, bool *plain,
+    struct es_err *err)
 {
 	struct scan_types types = {0};
 	int r = check_bindings(s, err);
@@ -196,6 +208,7 @@ static int check_calls(struct scan_source *s, bool *plain, struct es_err *err)
 
 	*plain = true;
 	for (i = 0; r == 0 && i < s->n_calls; i++) {
+		note_later(s, &s->calls[i], out);
 		r = check_call(s, &s->calls[i], err);
 		if (r < 0 || !is_switch(s, &s->calls[i]))
 			continue;
@@ -310,7 +323,7 @@ static int scan(const char *place, const char *p, size_t n, bool page,
 
 	*out = (struct scan){0};
 	if (jqlex(place, p, n, &s.lex, err) == 0 && scan_read(&s, err) == 0 &&
-	    check_calls(&s, &plain, err) == 0 &&
+	    check_calls(&s, out, &plain, err) == 0 &&
 	    scan_check_ops(&s, out, err) == 0 &&
 	    collect(&s, "decide", &out->decides, err) == 0 &&
 	    collect(&s, "evolve", &out->evolves, err) == 0 &&

@@ -30,8 +30,14 @@ enum scan_op {			/* bits: reserved definitions that are there */
 	SCAN_PLAIN = 256
 };
 
+/* What is said of helpers that only a later version has. */
+#define SCAN_NO_AT "at: this version has no schedules"
+#define SCAN_NO_BROADCAST "broadcast: this version has no live pages"
+
 struct scan {
 	unsigned ops;
+	const char *later;	/* the first such helper that is called; NULL */
+	unsigned later_line;
 	struct scan_types decides;	/* on() reached from decide */
 	struct scan_types evolves;	/* on()/apply() reached from evolve */
 	struct scan_types reacts;	/* on() reached from react */

@@ -200,6 +200,12 @@ static int start_executable(struct lane *l, struct task *t,
 	return 0;
 }
 
+bool task_died(const struct task *t)
+{
+	return t->has_proc && (!t->proc.exited || t->proc.timed_out ||
+	    t->proc.status != 0);
+}
+
 static void end_executable(struct runner *r, struct task *t)
 {
 	struct lane *l = t->lane;
@@ -207,12 +213,9 @@ static void end_executable(struct runner *r, struct task *t)
 	r->executing--;
 	l->running--;
 	t->retryable = true;
-	if (t->proc.exited && !t->proc.timed_out && t->proc.status == 0) {
-		runner_finish(r, t, RESULT_OK);
-		return;
-	}
-	proc_reason(&t->proc, &t->reason);
-	runner_finish(r, t, RESULT_FAULT);
+	if (task_died(t))
+		proc_reason(&t->proc, &t->reason);
+	runner_finish(r, t, task_died(t) ? RESULT_FAULT : RESULT_OK);
 }
 
 int runner_collect_executables(struct runner *r, bool *progress,

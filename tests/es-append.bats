@@ -818,6 +818,18 @@ END
     assert_error_line es-append 'no message can be found by "days"'
 }
 
+@test "--unless: a name of a type that the catalog lacks" {
+    catalog
+    es-append -q -t notes.added note_id=n1 --unless -k note_id=n1
+    run --separate-stderr es-append -t notes.added note_id=n1 \
+        --unless -k note_id=n1
+    assert_failure 3
+    # What the catalog has and does not index is a mistake still.
+    run --separate-stderr es-append -t notes.added fine=1 \
+        --unless -t loans.book_lent -k fine=1
+    assert_failure 2
+}
+
 # ---- many at once ----
 
 @test "two appenders at once: both are whole, and nothing is lost" {

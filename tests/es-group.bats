@@ -90,6 +90,30 @@ failing_shop() {
         "$(printf '"o-bad1"\n"o-bad2"')"
 }
 
+@test "a partition without some of the names is told by null" {
+    es-init
+    cat >ship <<'END'
+#!/bin/sh
+# es: on shop.ordered
+# es: partition_by shop order_id
+# es: retries 0
+exit 3
+END
+    chmod +x ship
+    es-react -q ./ship
+    es-append -q -t shop.ordered --id both shop=s order_id=o
+    es-append -q -t shop.ordered --id one shop=s
+    es-append -q -t shop.ordered --id none
+    es-react -q ./ship || true
+    run --separate-stderr es-group skip ship -p shop=s
+    assert_failure 1
+    assert_error_line es-group '2 failing partitions like that'
+    es-group skip ship -p shop=s -p order_id=null
+    es-group skip ship -p shop=null -p order_id=null
+    assert_equal "$(es-query -t es.message_skipped | jq -r .payload.id)" \
+        "$(printf 'one\nnone')"
+}
+
 @test "retry tries one partition, or all that are parked" {
     failing_shop
     run --separate-stderr es-group retry ship -p order_id=bad2
@@ -193,6 +217,15 @@ END
     run --separate-stderr es-group list too much
     assert_failure 2
     assert_error_line es-group 'too much'
+    # Flags that a verb does not know look as if they had been heeded.
+    for flags in 'stop ship -p order_id=bad1' 'retry ship -t shop.ordered' \
+        'list --by order_id' 'start ship --from now' 'skip ship --json' \
+        'retry ship -- true'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr es-group $flags
+        assert_failure 2
+        assert_error_line es-group ' go(es)? with '
+    done
     run --separate-stderr es-group reset ship
     assert_failure 2
     assert_error_line es-group

@@ -97,7 +97,8 @@ json() {
     es-append -q -t shows.take_seat --kind command show_id=s1
     run --separate-stderr es-react seats.jq thanks.jq
     assert_success
-    assert_equal "$stderr" "es-react: thanks: a new group, from position 2 on"
+    assert_stderr 'es-react: seats: a new group, from the start
+es-react: thanks: a new group, from position 2 on'
     assert_equal "$(count -t mail.)" 1
     es-react --name all -t shows.seat_taken --from start -- sh -c 'cat >>all'
     assert_equal "$(wc -l <all)" 2
@@ -172,7 +173,8 @@ END
     es-append -q -t shop.ordered --id b2 order_id=bad
     run --separate-stderr es-react ./picky
     assert_failure 1
-    assert_regex "$stderr" 'no stock: parked after 2 tries; see es-group show picky'
+    assert_regex "$stderr" \
+        'picky: message [0-9]+: exit 3: no stock: parked after 2 tries; see es-group show picky'
     assert_equal "$(cat done)" g1
     assert_equal "$(json picky '[.state, .lag, .parked]')" '["running",2,1]'
     assert_equal "$(es-query -t es.partition_parked |
@@ -182,6 +184,7 @@ END
     es-append -q -t shop.ordered --id g2 order_id=good
     run --separate-stderr es-react ./picky
     assert_failure 1
+    assert_error_line es-react 'picky: 1 partition is parked; see es-group show picky'
     assert_equal "$(cat done)" "$(printf 'g1\ng2')"
     touch mended
     es-group retry picky
@@ -226,6 +229,7 @@ END
     printf '#!/bin/sh\necho "$ES_ATTEMPT" >attempt\n' >plain
     chmod +x plain
     run -126 --separate-stderr es-react --name plain -t a.b --from start -- ./plain
+    assert_error_line es-react 'plain: is stopped: .*; start it with es-group start plain'
     es-group start plain
     run --separate-stderr es-react --name plain -t a.b --from start -- ./plain
     assert_success
@@ -380,6 +384,50 @@ END
     run --separate-stderr es-react thanks.jq
     assert_success
     assert_equal "$(count -t mail.)" 2
+}
+
+@test "without --from a group that is there goes on where it is" {
+    es-init
+    es-react --name g -t a.b --from start -- true
+    run --separate-stderr es-react --name g -t a.b -- true
+    assert_success
+    assert_stderr
+    run --separate-stderr es-react --name g -t a.b --from now -- true
+    assert_failure 1
+    assert_error_line es-react 'es-group redefine g'
+    es-react -q --name h -t a.b -- true
+    run --separate-stderr es-react --name h -t a.b --from start -- true
+    assert_failure 1
+    assert_error_line es-react 'es-group redefine h'
+}
+
+@test "a group's name is what about says, else the file's; two of one name are refused" {
+    es-init
+    mkdir -p app/deciders app/reactors
+    cat >app/reactors/x.jq <<'END'
+def about: {name: "mails"};
+def react($e): on($e; "a.b"; command("mail.send"; {}));
+END
+    cp app/reactors/x.jq app/reactors/mails.jq
+    for program in es-init es-react; do
+        run --separate-stderr "$program" app
+        assert_failure 1
+        assert_error_line "$program" 'its name, mails, is that of '
+    done
+    run --separate-stderr es-react app/reactors/x.jq app/reactors/mails.jq
+    assert_failure 1
+    assert_equal "$(es-group list)" ''
+    rm app/reactors/mails.jq
+    # Files of one base name do not stand in each other's way then, and the
+    # base name need not be a name.
+    echo 'def decide($c): on($c; "a.do"; event("a.b"; {}));' >app/deciders/x.jq
+    mv app/reactors/x.jq 'app/reactors/a mail.jq'
+    es-init app
+    es-append -q --kind command -t a.do
+    run --separate-stderr es-react app
+    assert_success
+    assert_equal "$(es-group list --json | jq -r .name)" "$(printf 'mails\nx')"
+    assert_equal "$(count -t mail.)" 1
 }
 
 @test "an app whose catalog is not the one loaded is refused" {

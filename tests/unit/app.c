@@ -151,6 +151,19 @@ static void test_refused(void)
 	    "file");
 }
 
+/* es-decide may run the rest of the file, a runner may not. */
+static void test_later(void)
+{
+	put("later/reactors/x.jq", 0644, "def react($e):\n"
+	    "  on($e; \"a.b\"; command(\"a.do\"; {}) | at(\"+5m\"));\n");
+	check_str(load_only("later"), "later/reactors/x.jq:2: at: this version "
+	    "has no schedules");
+	put("later/reactors/x.jq", 0644, "def react($e):\n"
+	    "  on($e; \"a.b\"; broadcast({}));\n");
+	check_str(load_only("later"), "later/reactors/x.jq:2: broadcast: this "
+	    "version has no live pages");
+}
+
 static void test_pairs(void)
 {
 	struct app a = {0};
@@ -220,6 +233,7 @@ int main(void)
 	test_folder();
 	test_file();
 	test_refused();
+	test_later();
 	test_pairs();
 	test_catalogs();
 	check_int(nftw(top, take_away, 8, FTW_DEPTH | FTW_PHYS), 0);

@@ -653,7 +653,7 @@ static void test_many_last(void)
 static void names_are(struct store *s, const char *text, int want)
 {
 	struct query q = unit_query(text);
-	int r = find_check_names(s, &q, &err);
+	int r = find_check_names(s, &q, false, &err);
 
 	if (r != want)
 		printf("%s\n", text);

@@ -231,6 +231,7 @@ static void test_other_faults(void)
 {
 	struct es_err err = {0};
 	struct handler h;
+	struct jqrun *jq;
 
 	check_int(load("plain", "# es: on a\n", 0644, &h, &err), -1);
 	check_int(err.code, ES_NOEXEC);
@@ -247,7 +248,24 @@ static void test_other_faults(void)
 	check_int(load("bad.jq", "def decide($c):\n on($c; .x; .);", 0644, &h,
 	    &err), -1);
 	check(strncmp(fault(&err), "bad.jq:2: the types of", 22) == 0);
-	check_int(load("a b.jq", loans, 0644, &h, &err), -1);
+	check_int(load("a b.jq", strchr(loans, '\n') + 1, 0644, &h, &err),
+	    -1);
+	check(strncmp(fault(&err), "a b.jq: \"a b\" cannot be a group's name",
+	    38) == 0);
+	/* What is no name itself may be renamed, or not. */
+	need(load("a b.jq", loans, 0644, &h, &err) == 0);
+	check(!h.named);
+	need(handler_start(&h, NULL, &jq, &err) == 0);
+	check(h.named);
+	check_str(h.name, "lending");
+	jqrun_close(jq);
+	handler_free(&h);
+	need(load("a b.jq", "def about: {};\n"
+	    "def evolve($e): apply($e; \"a\"; 1);", 0644, &h, &err) == 0);
+	check_int(handler_start(&h, NULL, &jq, &err), -1);
+	check(strncmp(fault(&err), "a b.jq: \"a b\" cannot be a group's name",
+	    38) == 0);
+	handler_free(&h);
 }
 
 int main(void)
