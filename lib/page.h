@@ -95,9 +95,9 @@ int pages_poll(const struct pages *, struct pollfd *fds, int max);
 int pages_timeout(const struct pages *);
 
 /*
- * The whole document around a main: doctype, head (title, style sheets of
- * APP/public in the order of their names, /public/es.js), layout.  The body
- * says where its stream is and what it shows:
+ * The whole document around a main: doctype, head (title, style sheets and
+ * icon.svg of APP/public in the order of their names, /public/es.js), layout.
+ * The body says where its stream is and what it shows:
  *
  *   <body data-es-updates="/updates?page=…" data-es-since="EPOCH:POSITION">
  *

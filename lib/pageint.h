@@ -74,7 +74,7 @@ struct pages {
 	size_t n;
 	char *name;			/* the app's */
 	struct page_layout layout;	/* of layout.jq */
-	struct buf sheets;		/* <link …> for each style sheet */
+	struct buf sheets;		/* <link …> for each style sheet, and the icon */
 	struct render *renders, **last;
 	/* what the message is found by that was looked at last */
 	struct keys keys;

@@ -83,14 +83,21 @@ int page_layout_make(struct page_layout *l, struct jqrun *jq,
 	return r < 0 ? es_err_at(err, "%s: layout", place) : 0;
 }
 
-/* ---- style sheets ---- */
+/* ---- style sheets, and the icon ---- */
 
-static int is_sheet(const struct dirent *d)
+/* What a file of public/ is to every page; NULL: nothing. */
+static const char *relation(const char *name)
 {
-	size_t n = strlen(d->d_name);
+	size_t n = strlen(name);
 
-	return d->d_name[0] != '.' && n > 4 &&
-	    strcmp(d->d_name + n - 4, ".css") == 0;
+	if (name[0] != '.' && n > 4 && strcmp(name + n - 4, ".css") == 0)
+		return "stylesheet";
+	return strcmp(name, "icon.svg") == 0 ? "icon" : NULL;
+}
+
+static int is_linked(const struct dirent *d)
+{
+	return relation(d->d_name) != NULL;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -107,15 +114,15 @@ int pages_find_sheets(struct pages *ps, struct es_err *err)
 	buf_addf(&folder, "%s/public", ps->app->path);
 	if (buf_check(&folder, err) < 0)
 		return -1;
-	n = scandir(folder.p, &list, is_sheet, by_name);
+	n = scandir(folder.p, &list, is_linked, by_name);
 	if (n < 0 && errno != ENOENT)
 		es_fail_errno(err, "%s", folder.p);
 	else if (n < 0)
 		n = 0;
 	buf_free(&folder);
 	for (i = 0; i < n; i++) {
-		buf_adds(&ps->sheets, "<link rel=\"stylesheet\" "
-		    "href=\"/public/");
+		buf_addf(&ps->sheets, "<link rel=\"%s\" href=\"/public/",
+		    relation(list[i]->d_name));
 		page_encode(&ps->sheets, span_str(list[i]->d_name));
 		buf_adds(&ps->sheets, "\">\n");
 		free(list[i]);

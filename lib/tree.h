@@ -38,10 +38,14 @@
  * that each field had and what is wrong with it.  Both are JSON objects of
  * strings by attribute; an error of "" is the whole form's.  Of several forms
  * of the type it is those whose hidden values are not others.
+ *
+ * page: the path and query that all of it stands at (SPAN_NONE: not said).  The
+ * address of the answer is the command's, so the forms have to say the page's.
  */
 struct tree_form {
 	struct span type;
 	const struct json_doc *values, *errors;	/* NULL: none */
+	struct span page;
 };
 
 /*

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "channel.h"
 #include "message.h"
 #include "treeint.h"
 
@@ -273,8 +274,13 @@ static int write_form(struct tree *t, uint32_t node, bool link,
 	buf_adds(t->out, "<form");
 	tree_attribute(t, "id", buf_span(&o->id));
 	buf_addf(t->out, " class=\"%s\" method=\"post\" "
-	    "action=\"/commands/%s\" data-es-command=\"%s\">",
-	    link ? "es-link-form" : "es-form", o->type.p, o->type.p);
+	    "action=\"/commands/%s", link ? "es-link-form" : "es-form",
+	    o->type.p);
+	if (t->again && t->again->page.p) {
+		buf_adds(t->out, "?page=");
+		channel_encode(t->out, t->again->page);
+	}
+	buf_addf(t->out, "\" data-es-command=\"%s\">", o->type.p);
 	if (hidden_inputs(t, at) < 0)
 		return -1;
 	hidden_names = o->names.n;

@@ -7,6 +7,7 @@
 
 struct command {
 	struct buf type, id, payload, metadata;
+	struct buf page;	/* of ?page= */
 	bool form;		/* sent by a form without a script */
 	bool coerce;
 	/* While the body is read: */
@@ -23,6 +24,7 @@ void command_free(struct command *c)
 		return;
 	buf_free(&c->type);
 	buf_free(&c->id);
+	buf_free(&c->page);
 	buf_free(&c->payload);
 	buf_free(&c->metadata);
 	buf_free(&c->names);
@@ -87,11 +89,37 @@ static bool is_local(struct request *r, const char *referer, struct span *path)
 	return true;
 }
 
+/* ?page= of a form that was shown again, if that is a page of ours. */
+static bool asked_page(struct request *r)
+{
+	struct command *c = r->command;
+	struct page_request page;
+	struct span path, query = SPAN_LIT("");
+	const char *mark;
+
+	if (web_form_value(r->query, "page", &c->page) <= 0)
+		return false;
+	path = buf_span(&c->page);
+	mark = path.n ? memchr(path.p, '?', path.n) : NULL;
+	if (mark) {
+		query = (struct span){mark + 1,
+		    path.n - (size_t)(mark + 1 - path.p)};
+		path.n = (size_t)(mark - path.p);
+	}
+	if (pages_match(r->web->pages, path, query, &page, NULL) <= 0)
+		return false;
+	buf_swap(&c->page, &page.url);
+	page_request_free(&page);
+	return true;
+}
+
 /* The page that a plain form was on, or "/". */
 static struct span form_page(struct request *r)
 {
 	struct span path;
 
+	if (asked_page(r))
+		return buf_span(&r->command->page);
 	if (is_local(r, web_header(r, "Referer"), &path))
 		return path;
 	return SPAN_LIT("/");

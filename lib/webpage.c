@@ -180,6 +180,7 @@ void web_page_again(struct request *r, struct span path, struct span type,
 	}
 	r->path = (struct span){path.p, n};
 	r->query = query;
+	r->again->form.page = buf_span(&r->page.url);
 	submit(r, &r->again->form);
 }
 

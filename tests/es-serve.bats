@@ -172,6 +172,15 @@ raw() {
     assert_output --partial 'must be an integer'
     assert_output --partial 'value="many"'
     assert_output --partial 'keep me'
+    # Its address is the command's: the form there knows where it stood.
+    action=$(sed -n 's/.*action="\([^"]*page=[^"]*\)".*/\1/p' body)
+    assert_equal "$action" '/commands/notes.write?page=%2Fp1'
+    request POST "$action" -d 'pad=p1&text=z' -H "Referer: $url/commands/notes.write"
+    assert_equal "$status" 303
+    assert_equal "$(header location)" /p1
+    request POST '/commands/notes.write?page=//elsewhere.example/' -d 'pad=p1&text=z'
+    assert_equal "$status" 303
+    assert_equal "$(header location)" /
 }
 
 @test "what is no command of the web, and bodies that are none" {

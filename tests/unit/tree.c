@@ -557,7 +557,7 @@ static void refused(const char *type, const char *values, const char *errors,
 	struct text *v = values ? parse(values) : NULL;
 	struct text *e = errors ? parse(errors) : NULL;
 	struct tree_form form = {span_str(type), v ? &v->doc : NULL,
-	    e ? &e->doc : NULL};
+	    e ? &e->doc : NULL, SPAN_NONE};
 
 	again = &form;
 	check_str(html(tree), want);
@@ -610,7 +610,8 @@ static void test_refused_one(void)
 {
 	struct text *v = parse("{'n':'2','x':'sent'}");
 	struct text *e = parse("{'x':'bad','n':'worse'}");
-	struct tree_form form = {SPAN_LIT("f"), &v->doc, &e->doc};
+	struct tree_form form = {SPAN_LIT("f"), &v->doc, &e->doc,
+	    SPAN_LIT("/p?a=b")};
 	const char *got, *second;
 
 	again = &form;
@@ -620,6 +621,8 @@ static void test_refused_one(void)
 	second = strstr(got + 1, "<form");
 	need(second != NULL);
 	check(strstr(got, "\"sent\"") > second);
+	check(strstr(got, "action=\"/commands/f?page=%2Fp%3Fa%3Db\"") < second);
+	check(strstr(second, "action=\"/commands/f?page=%2Fp%3Fa%3Db\"") != NULL);
 	check(strstr(got, ">bad<") > second);
 	check(strstr(got, ">n: worse<") > second);
 	drop(v);

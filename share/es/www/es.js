@@ -78,9 +78,14 @@ function key(node) {
 }
 
 function morph_attributes(live, base, next) {
+	/* What was typed and sent counts as not typed: it may be renewed. */
+	const untouched = "value" in live &&
+	    live.value === base.getAttribute("value");
 	for (const { name, value } of next.attributes)
 		if (base.getAttribute(name) !== value)
 			live.setAttribute(name, value);
+	if (untouched && next.hasAttribute("value"))
+		live.value = next.getAttribute("value");
 	for (const { name } of base.attributes)
 		if (!next.hasAttribute(name))
 			live.removeAttribute(name);
@@ -184,6 +189,7 @@ function patch(html) {
 /* ---- the stream ---- */
 
 const stream = {
+	url: "",		/* none: the page is not live */
 	since: "",
 	reader: null,		/* the AbortController of what is open */
 	wait: FIRST_WAIT,
@@ -259,12 +265,12 @@ function heard() {
 /* Each open stream ends in exactly one of: closed by us, or tried again. */
 async function open_stream() {
 	clearTimeout(stream.timer);
-	if (stream.reader)
+	if (stream.reader || !stream.url)
 		return;
 	const mine = stream.reader = new AbortController();
 	heard();
 	try {
-		const url = `${document.body.dataset.esUpdates}&since=` +
+		const url = `${stream.url}&since=` +
 		    encodeURIComponent(stream.since);
 		const answer = await fetch(url, { signal: mine.signal,
 		    headers: { Accept: "text/event-stream" },
@@ -469,6 +475,7 @@ function empty(form, body) {
 
 async function accepted(form, body, answer) {
 	attempts.delete(form);
+	open_soon();		/* if it waits to: there is a server */
 	const where = answer.headers.get("Location");
 	const moment = setTimeout(tell, 1000, form, "One moment…");
 	const outcome = where ? await outcome_of(where) : { outcome: "done" };
@@ -559,7 +566,8 @@ function begin() {
 		adopt(main, main.cloneNode(true));
 	prepare(document);
 	watch_forms();
-	if (!main || !document.body.dataset.esUpdates)
+	stream.url = document.body.dataset.esUpdates || "";
+	if (!main || !stream.url)
 		return;
 	stream.since = document.body.dataset.esSince || "";
 	show_state("waiting");

@@ -211,6 +211,9 @@ def render($page):
             ["p", {class: "alert es-plain"}, "Sorry: ", .refused, "."]
           else null end,
           current($ids),
+          ["p", {class: "faint es-plain"}, "Without JavaScript nothing ",
+            "changes here by itself: ",
+            ["a", {href: $page.path}, "look again"], "."],
           changes($ids)],
         ["section", {class: "log", "aria-labelledby": "log"},
           ["h2", {id: "log"}, "The log"],
