@@ -780,7 +780,7 @@ static void test_pipeline(void)
 	}
 	check_int(jqrun_pending(jq), n);
 	for (i = 0; i < n;) {
-		char want[20];
+		char want[32];
 		int r = jqrun_next(jq, &reply, &err);
 
 		need(r >= 0);
