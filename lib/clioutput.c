@@ -89,18 +89,36 @@ int cli_close(const struct cli *c, int status)
 
 /* ---- stderr ---- */
 
+/*
+ * A compiler says several things at once, one a line, each with FILE:LINE in
+ * front.  Any other newline is part of what is told, and is escaped.
+ */
+static bool is_another(const char *line, const char *next)
+{
+	size_t file = strcspn(next, ":\n"), digits;
+
+	if (next[file] != ':')
+		return false;
+	digits = strspn(next + file + 1, "0123456789");
+	return digits && next[file + 1 + digits] == ':' &&
+	    memmem(line, (size_t)(next - line), next, file + 1);
+}
+
 /* One line in one write, so that lines of several programs do not mix. */
 static void say(const struct cli *c, const char *text, const char *end)
 {
 	char shown[4 * sizeof((struct es_err *)0)->text];
 	struct buf line = {0};
-	size_t n;
+	const char *p = text;
 
-	/* A compiler says several things at once, one a line. */
-	while (text[n = strcspn(text, "\n")] == '\n' && text[n + 1]) {
+	while ((p = strchr(p, '\n'))) {
+		p++;
+		if (!is_another(text, p))
+			continue;
 		buf_addf(&line, "%s: %s\n", c->program->name,
-		    es_escape(shown, sizeof shown, text, n));
-		text += n + 1;
+		    es_escape(shown, sizeof shown, text,
+		    (size_t)(p - text) - 1));
+		text = p;
 	}
 	buf_addf(&line, "%s: %s%s\n", c->program->name,
 	    es_escape(shown, sizeof shown, text, strlen(text)), end);

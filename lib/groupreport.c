@@ -20,6 +20,19 @@ static void json_line(struct buf *out, const struct group_status *s)
 		buf_adds(out, "null");
 }
 
+/* What a terminal would take for its own is told by its bytes. */
+static void add_shown(struct buf *out, const char *text)
+{
+	size_t n = strlen(text), size = 4 * n + 8;
+	char *shown = malloc(size);
+
+	if (shown)
+		buf_adds(out, es_escape(shown, size, text, n));
+	else
+		out->failed = true;
+	free(shown);
+}
+
 static void text_line(struct buf *out, const struct group_status *s,
     int width)
 {
@@ -27,8 +40,10 @@ static void text_line(struct buf *out, const struct group_status *s,
 	    s->row.name, s->row.stopped ? "stopped" : "running",
 	    (long long)s->position, (long long)s->lag, (long long)s->parked,
 	    (long long)s->retrying, s->workers);
-	if (s->row.error)
-		buf_addf(out, "  %s", s->row.error);
+	if (s->row.error) {
+		buf_adds(out, "  ");
+		add_shown(out, s->row.error);
+	}
 	buf_addc(out, '\n');
 }
 
@@ -135,7 +150,9 @@ static void show_text(struct buf *out, const struct group_status *s)
 			buf_adds(out, ", again at ");
 			rfc3339_print(out, f->retry_at);
 		}
-		buf_addf(out, "\n  %s\n", f->reason);
+		buf_adds(out, "\n  ");
+		add_shown(out, f->reason ? f->reason : "");
+		buf_addc(out, '\n');
 	}
 }
 

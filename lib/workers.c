@@ -77,7 +77,7 @@ int workers_beat(struct workers *w, struct es_err *err)
 	int64_t now = sys_monotonic();
 
 	if (pwrite(w->fd, &now, sizeof now, beat_at(w->me)) != sizeof now)
-		return es_fail_errno(err, "cannot write a heartbeat");
+		return es_fail_errno(err, "the heartbeat beside the store");
 	return 0;
 }
 

@@ -830,6 +830,12 @@ END
     assert_failure 2
 }
 
+@test "an error is one line, whatever is in a file's name" {
+    run --separate-stderr es-append $'no\e[31m\nfile'
+    assert_failure 1
+    assert_error_line es-append 'no\\x1b\[31m\\x0afile: No such file'
+}
+
 # ---- many at once ----
 
 @test "two appenders at once: both are whole, and nothing is lost" {

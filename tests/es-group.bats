@@ -114,6 +114,19 @@ END
         "$(printf 'one\nnone')"
 }
 
+@test "control bytes of a reason do not reach a terminal" {
+    es-init
+    es-append -q -t a.b
+    es-react -q --name g -t a.b --from start -- $'./no\esuch' || true
+    for words in list 'show g'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr es-group $words
+        assert_success
+        assert_output --partial 'no\x1bsuch: not found'
+    done
+    assert_equal "$(es-group list --json | jq -r .error)" $'./no\esuch: not found'
+}
+
 @test "retry tries one partition, or all that are parked" {
     failing_shop
     run --separate-stderr es-group retry ship -p order_id=bad2
