@@ -71,6 +71,14 @@ static int parse_options(struct options *o, int argc, char **argv,
 	return 0;
 }
 
+/* 126 and 127 are for what was to be run, and this runs nothing. */
+static int not_run(struct es_err *err)
+{
+	if (err->code == ES_NOEXEC || err->code == ES_NOTFOUND)
+		err->code = ES_FAILED;
+	return -1;
+}
+
 /*
  * What is to be loaded, checked before there is a store that would lack it: an
  * app, or a catalog (which then stands in the app).
@@ -82,7 +90,7 @@ static int read_app(const struct options *o, struct app *app,
 	int r = -1;
 
 	if (o->app)
-		return app_load(app, o->app, err) < 0 ? -1 :
+		return app_load(app, o->app, err) < 0 ? not_run(err) :
 		    runner_learn(app, err);
 	if (!o->catalog)
 		return 0;

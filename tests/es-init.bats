@@ -299,3 +299,10 @@ donation"
     assert_equal "$(cat init?.err | grep -c 'there already')" 3
     assert_equal "$(cat init?.out)" ''
 }
+
+@test "an APP that is not there is a failure, no command that was not found" {
+    run --separate-stderr es-init nosuchapp
+    assert_failure 1
+    assert_error_line es-init 'nosuchapp: No such file'
+    assert_file_not_exist es.db
+}
