@@ -460,15 +460,15 @@ END
     start react es-react -f seats.jq thanks.jq
     react=$pid
     groups() { [ "$(es-group list --json | wc -l)" -eq "$1" ]; }
-    within 5 groups 2
+    within 20 groups 2
     es-append -q -t shows.take_seat --kind command show_id=s1
     some() { [ "$(count -t mail.)" -eq "$1" ]; }
-    within 5 some 1
+    within 20 some 1
     es-append -q -t shows.take_seat --kind command show_id=s1
-    within 5 some 2
+    within 20 some 2
     assert_equal "$(json seats .workers)" 1
     kill -TERM "$react"
-    finish 5 "$react"
+    finish 20 "$react"
     assert_equal "$status" 0
     assert_equal "$(json seats .workers)" 0
 }
@@ -479,14 +479,14 @@ END
     start react es-react -f seats.jq
     some() { [ "$(count -t shows.seat_taken)" -eq "$1" ]; }
     es-append -q -t shows.take_seat --kind command show_id=s1
-    within 5 some 1
+    within 20 some 1
     es-group stop seats
     es-append -q -t shows.take_seat --kind command show_id=s1
     # Nothing is waited for in vain: another group has come past that command.
     es-react --name after -t shows.take_seat --from start -- true
     assert_equal "$(count -t shows.seat_taken)" 1
     es-group start seats
-    within 5 some 2
+    within 20 some 2
 }
 
 @test "kill -9 in the middle repeats no finished step" {
@@ -507,7 +507,7 @@ END
         start react es-react -j 3 ./slow
         within 10 some $n
         kill -9 "$pid"
-        within 5 gone "$pid"
+        within 20 gone "$pid"
     done
     es-react -j 3 ./slow
     assert_equal "$(es-query -t a.c | jq .payload.i | sort -n | tr '\n' ' ')" \
