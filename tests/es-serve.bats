@@ -384,6 +384,46 @@ END
     refute grep -q '^data: [xy]' stream.out
 }
 
+@test "a payload shaped like an element never becomes code, form or action" {
+    cat >app/pages/raw.jq <<'END'
+def about: {path: "/raw/:pad", partition_by: ["pad"]};
+def initial: null;
+def evolve($e): apply($e; "raw.posted"; $e.payload.node);
+def render($page): ["div", {"class": "raw"}, .];
+END
+    jq '. + {"raw.posted": {"keys": ["pad"], "payload": {"pad": "string", "node": "any"}}}' \
+        app/messages.json >new
+    mv new app/messages.json
+    es-init app
+    serve --no-react
+    local n=0 node
+    while IFS= read -r node; do
+        n=$((n + 1))
+        es-append -q -t raw.posted pad=$n node:="$node"
+        request GET "/raw/$n"
+        assert_equal "$node: $status" "$node: 500"
+        refute grep -qi 'alert' body
+    done <<'END'
+["script","alert(1)"]
+["SCRIPT","alert(1)"]
+["img",{"src":"x","onerror":"alert(1)"}]
+["a",{"href":"javascript:alert(1)"},"x"]
+["a",{"href":" java\tscript:alert(1)"},"x"]
+["iframe",{"srcdoc":"<script>alert(1)</script>"}]
+["form",{"action":"/commands/notes.write"},["button","alert"]]
+["p",{"style":"background:url(javascript:alert(1))"},"x"]
+["p",{"data-on:click":"alert(1)"},"x"]
+{"form":"notes.write","alert":1}
+[["b","x"],["object",{"data":"alert"}]]
+END
+    # What only shows is shown, and text stays text.
+    es-append -q -t raw.posted pad=ok node:='["b","<script>alert(1)</script>"]'
+    request GET /raw/ok
+    assert_equal "$status" 200
+    run cat body
+    assert_output --partial '<b>&lt;script&gt;alert(1)&lt;/script&gt;</b>'
+}
+
 @test "many at once are one group commit, and all are answered" {
     serve --no-react
     for i in $(seq 40); do
