@@ -140,6 +140,10 @@ try {
   await desktop.getByLabel('Code from the email').fill(token);
   await desktop.getByRole('button', { name: 'Verify' }).click();
   await phone.getByRole('button', { name: 'Pay € 10' }).waitFor();
+  await phone.getByText('You give € 10').waitFor();
+  await desktop.getByText('You give € 10').waitFor();
+  must(!await phone.getByText('look again').isVisible(),
+    'what is for those without a script is shown to others');
 
   step('the payment');
   await phone.getByRole('button', { name: 'Pay € 10' }).click();

@@ -102,21 +102,48 @@ function place(parent, node, before) {
 		[node.scrollLeft, node.scrollTop] = scroll;
 }
 
-function morph_children(live, next) {
-	const old = new Map();		/* key -> live children, in order */
-	for (const child of live.childNodes) {
-		const base = bases.get(child);
-		if (!base)
-			continue;	/* not the server's: left alone */
-		const k = key(base);
-		old.set(k, (old.get(k) || []).concat(child));
+/* Children by key and, if that is asked for, class; each in order. */
+function sorted(children, by_class) {
+	const lists = new Map();
+	for (const child of children) {
+		const k = key(child) + (by_class ? ` ${child.className}` : "");
+		if (!lists.has(k))
+			lists.set(k, []);
+		lists.get(k).push(child);
 	}
+	return lists;
+}
+
+/* Which of base's children goes on as which of next's: of its class, if any. */
+function pair(base, next) {
+	const pairs = new Map();
+	let old = Array.from(base), fresh = Array.from(next);
+	for (const by_class of [true, false]) {
+		const lists = sorted(old, by_class);
+		for (const [k, children] of sorted(fresh, by_class))
+			(lists.get(k) || []).slice(0, children.length)
+			    .forEach((b, i) => pairs.set(children[i], b));
+		const used = new Set(pairs.values());
+		old = old.filter((b) => !used.has(b));
+		fresh = fresh.filter((child) => !pairs.has(child));
+	}
+	return pairs;
+}
+
+function morph_children(live, next) {
+	const lives = new Map();	/* of base's children */
+	for (const child of live.childNodes)
+		if (bases.has(child))	/* else it is not the server's */
+			lives.set(bases.get(child), child);
+	const pairing = pair(lives.keys(), next.childNodes);
 	const pairs = [];
-	for (const child of next.childNodes)
-		pairs.push([(old.get(key(child)) || []).shift(), child]);
-	for (const rest of old.values())
-		for (const child of rest)
-			child.remove();
+	for (const child of next.childNodes) {
+		const kept = lives.get(pairing.get(child));
+		lives.delete(pairing.get(child));
+		pairs.push([kept, child]);
+	}
+	for (const child of lives.values())
+		child.remove();
 	let at = live.firstChild;
 	for (const [kept, child] of pairs) {
 		while (at && !bases.has(at))
@@ -330,15 +357,16 @@ const attempts = new WeakMap();	/* form -> {id, body}: not answered yet */
 const is_command = (node) => node instanceof HTMLFormElement &&
     node.hasAttribute("data-es-command");
 
-/* What a script adds to what the server sent. */
+/* What a script does for the visitor is not shown to them. */
+function hide_plain() {
+	const sheet = new CSSStyleSheet();
+	sheet.replaceSync(".es-plain, .es-uuid { display: none !important }");
+	document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
 function prepare(root) {
-	for (const around of root.querySelectorAll(".es-uuid")) {
-		around.hidden = true;
-		for (const field of around.querySelectorAll("input"))
-			field.value ||= uuid();
-	}
-	for (const plain of root.querySelectorAll(".es-plain"))
-		plain.hidden = true;
+	for (const field of root.querySelectorAll(".es-uuid input"))
+		field.value ||= uuid();
 }
 
 function tell(form, text, kind) {
@@ -564,6 +592,7 @@ function begin() {
 	const main = document.getElementById("page");
 	if (main)
 		adopt(main, main.cloneNode(true));
+	hide_plain();
 	prepare(document);
 	watch_forms();
 	stream.url = document.body.dataset.esUpdates || "";
