@@ -121,7 +121,7 @@ static struct span form_page(struct request *r)
 	if (asked_page(r))
 		return buf_span(&r->command->page);
 	if (is_local(r, web_header(r, "Referer"), &path))
-		return path;
+		return web_own_path(path);
 	return SPAN_LIT("/");
 }
 

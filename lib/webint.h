@@ -135,6 +135,12 @@ void web_resume_all(struct web *);
 void web_news(void *request);
 const char *web_header(struct request *, const char *name);
 
+/*
+ * path, or "/" where a browser would read it as the name of another server:
+ * "//host" and "/\\host" are no paths to it.
+ */
+struct span web_own_path(struct span path);
+
 /* name=value&… decoded: calls each; -1 for a bad encoding. */
 int web_form(struct span text, int (*each)(void *ctx, struct span name,
     struct span value), void *ctx);

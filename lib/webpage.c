@@ -100,7 +100,7 @@ static int take_token(struct request *r)
 	if (found > 0) {
 		bool right = span_is(buf_span(&value), r->web->token);
 
-		buf_add_span(&header, r->path);
+		buf_add_span(&header, web_own_path(r->path));
 		web_respond(r, 303, NULL, SPAN_LIT(""));
 		web_add_header(r, "Location", header.failed ? "/" : header.p);
 		buf_truncate(&header, 0);

@@ -397,6 +397,14 @@ enum MHD_Result web_handle(void *web, struct MHD_Connection *connection,
 	    r->response) : MHD_NO;
 }
 
+struct span web_own_path(struct span path)
+{
+	if (path.n == 0 || path.p[0] != '/' || memchr(path.p, '\\', path.n) ||
+	    (path.n > 1 && path.p[1] == '/'))
+		return SPAN_LIT("/");
+	return path;
+}
+
 /* ---- name=value&… ---- */
 
 static int hex_digit(char c)
