@@ -246,7 +246,9 @@ static void join(struct request *r, struct span page)
 	if (match(r, (struct span){page.p, n}, query) <= 0)
 		web_respond_text(r, 404, "there is no such page");
 	else if (live_join(r->web->live, &r->page, buf_span(&since), r,
-	    &r->subscriber, &err) < 0)
+	    &r->subscriber, &err) < 0 && err.code == ES_USAGE)
+		web_respond_text(r, 400, err.text);
+	else if (!r->subscriber)
 		failed(r, err.text);
 	else
 		web_respond_stream(r, "text/event-stream; charset=utf-8",

@@ -190,7 +190,7 @@ void web_add_header(struct request *r, const char *name, const char *value)
 
 /* ---- what is refused before a body is read ---- */
 
-struct header_count { int host, length, encoding; };
+struct header_count { int host, length, encoding, odd; };
 
 static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind,
     const char *name, const char *value)
@@ -199,6 +199,8 @@ static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind,
 
 	(void)kind;
 	(void)value;
+	/* "Transfer-Encoding : chunked" is one for some, and none for us. */
+	n->odd += name[strcspn(name, " \t")] != '\0';
 	n->host += strcasecmp(name, "Host") == 0;
 	n->length += strcasecmp(name, "Content-Length") == 0;
 	n->encoding += strcasecmp(name, "Transfer-Encoding") == 0;
@@ -216,7 +218,7 @@ static bool smuggles(struct request *r)
 
 	MHD_get_connection_values(r->connection, MHD_HEADER_KIND,
 	    count_header, &n);
-	return n.host != 1 || n.length > 1 || n.encoding > 1 ||
+	return n.odd || n.host != 1 || n.length > 1 || n.encoding > 1 ||
 	    (n.length && n.encoding) ||
 	    (encoding && strcasecmp(encoding, "chunked") != 0);
 }
