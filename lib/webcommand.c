@@ -13,8 +13,10 @@ struct command {
 	/* While the body is read: */
 	struct request *request;
 	struct buf names;	/* of a form's fields, each ended by NUL */
+	size_t n_names;
 	struct buf values;	/* JSON object of strings, for the form again */
 	struct buf errors;	/* JSON object: attribute -> what is wrong */
+	struct buf faulty;	/* names of these, each ended by NUL */
 	const struct catalog_entry *entry;
 };
 
@@ -30,6 +32,7 @@ void command_free(struct command *c)
 	buf_free(&c->names);
 	buf_free(&c->values);
 	buf_free(&c->errors);
+	buf_free(&c->faulty);
 	free(c);
 }
 
@@ -63,14 +66,39 @@ static struct span object_or_empty(const struct buf *b)
 
 /* ---- refusals ---- */
 
-/* A fault once an attribute; "" is the whole command. */
+static bool seen(const struct buf *names, struct span name)
+{
+	const char *p = names->p, *end = p + names->n;
+
+	for (; p && p < end; p += strlen(p) + 1)
+		if (span_is(name, p))
+			return true;
+	return false;
+}
+
+static void add_name(struct buf *names, struct span name)
+{
+	buf_add_span(names, name);
+	buf_addc(names, '\0');
+}
+
+/* The first fault of an attribute counts; "" is the whole command. */
+static void add_fault(struct command *c, struct span attribute,
+    struct span text)
+{
+	if (seen(&c->faulty, attribute))
+		return;
+	add_name(&c->faulty, attribute);
+	add_text(&c->errors, attribute, text);
+}
+
 static void tell_fault(void *ctx, struct span attribute,
     const char *expected, const char *came)
 {
 	struct command *c = ctx;
 
 	(void)came;
-	add_text(&c->errors, attribute, span_str(expected));
+	add_fault(c, attribute, span_str(expected));
 }
 
 static bool is_local(struct request *r, const char *referer, struct span *path)
@@ -149,7 +177,7 @@ static void conflict(struct request *r, const char *text)
 	struct buf body = {0};
 
 	if (c->form) {
-		add_text(&c->errors, SPAN_LIT(""), span_str(text));
+		add_fault(c, SPAN_LIT(""), span_str(text));
 		unprocessable(r);
 		return;
 	}
@@ -160,16 +188,6 @@ static void conflict(struct request *r, const char *text)
 }
 
 /* ---- bodies ---- */
-
-static bool seen(const struct buf *names, struct span name)
-{
-	const char *p = names->p, *end = p + names->n;
-
-	for (; p && p < end; p += strlen(p) + 1)
-		if (span_is(name, p))
-			return true;
-	return false;
-}
 
 /* "id" names the command, unless the catalog declares an attribute so. */
 static bool is_id(const struct command *c, struct span name)
@@ -182,17 +200,19 @@ static int take_field(void *ctx, struct span name, struct span value)
 {
 	struct command *c = ctx;
 
+	if (++c->n_names > WEB_FIELDS_MAX ||
+	    (name.n && memchr(name.p, '\0', name.n)))
+		return -1;
 	if (is_id(c, name)) {
 		buf_truncate(&c->id, 0);
 		buf_add_span(&c->id, value);
 		return 0;
 	}
 	if (seen(&c->names, name)) {
-		add_text(&c->errors, name, SPAN_LIT("is there twice"));
+		add_fault(c, name, SPAN_LIT("is there twice"));
 		return 0;
 	}
-	buf_add_span(&c->names, name);
-	buf_addc(&c->names, '\0');
+	add_name(&c->names, name);
 	add_text(&c->payload, name, value);
 	add_text(&c->values, name, value);
 	return 0;
@@ -216,6 +236,13 @@ static int take_json(struct request *r)
 		return -1;
 	}
 	payload = json_get(&d, 0, "payload");
+	if (d.nodes[0].count > WEB_FIELDS_MAX || (payload != JSON_NONE &&
+	    d.nodes[payload].type == JSON_OBJECT &&
+	    d.nodes[payload].count > WEB_FIELDS_MAX)) {
+		json_free(&d);
+		web_respond_text(r, 400, "too many attributes");
+		return -1;
+	}
 	if (payload != JSON_NONE && d.nodes[payload].type == JSON_OBJECT &&
 	    !catalog_declares(c->entry, SPAN_LIT("payload")))
 		buf_add_span(&c->payload, json_text(&d, payload));
@@ -232,7 +259,7 @@ static int take_json(struct request *r)
 		else if (payload == JSON_NONE)
 			add_member(&c->payload, name, json_text(&d, i + 1));
 		else if (i + 1 != payload)
-			add_text(&c->errors, name,
+			add_fault(c, name,
 			    SPAN_LIT("is not taken from a client"));
 	}
 	buf_free(&text);
@@ -263,7 +290,8 @@ static int read_body(struct request *r)
 	c->coerce = true;
 	c->form = web_header(r, "Datastar-Request") == NULL;
 	if (web_form(buf_span(&r->body), take_field, c) < 0) {
-		web_respond_text(r, 400, "the body is not a form's");
+		web_respond_text(r, 400, "the body is not a form's, "
+		    "or has too many fields");
 		return -1;
 	}
 	return 0;
@@ -289,11 +317,11 @@ static bool valid(struct request *r)
 	struct es_err err = {0};
 
 	if (d.id.p && message_check_id(d.id, "id", &err) < 0)
-		add_text(&c->errors, SPAN_LIT("id"), SPAN_LIT("must be 1 to "
-		    "128 printable ASCII characters without spaces"));
+		add_fault(c, SPAN_LIT("id"), SPAN_LIT("must be 1 to 128 "
+		    "printable ASCII characters without spaces"));
 	if (catalog_check_all(c->entry, &d, &r->web->scratch, &rewritten,
 	    tell_fault, c, &err) < 0 && c->errors.n == 0)
-		add_text(&c->errors, SPAN_LIT(""), span_str(err.text));
+		add_fault(c, SPAN_LIT(""), span_str(err.text));
 	buf_free(&rewritten);
 	return c->errors.n == 0;
 }

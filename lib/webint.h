@@ -20,6 +20,7 @@
 #include "web.h"
 
 #define WEB_BODY_MAX (1024 * 1024)	/* bytes of a command's body */
+#define WEB_FIELDS_MAX 1000	/* of a command: the checks are quadratic */
 #define WEB_QUEUE_MAX 1024		/* commands that wait for a commit */
 #define WEB_CONNECTIONS 20000
 #define WEB_HEADER_MS 10000		/* until a header is complete */

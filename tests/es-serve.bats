@@ -183,6 +183,39 @@ raw() {
     assert_equal "$(header location)" /
 }
 
+@test "no redirect leads to another server" {
+    serve --no-react
+    for path in //evil.example '/\evil.example' //; do
+        request POST /commands/notes.write -d 'pad=p1&text=x' -H "Referer: $url$path"
+        assert_equal "$status" 303
+        assert_equal "$(header location)" /
+        raw <<END
+GET $path/?token=x HTTP/1.1
+Host: localhost
+Connection: close
+
+END
+        assert_regex "$answer" '^HTTP/1.1 303'
+        assert_regex "$answer" $'\nLocation: /\r?\n'
+    done
+}
+
+@test "a body with very many fields is refused at once, one twice by its name" {
+    serve --no-react
+    seq 100000 | paste -sd '&' >many
+    request POST /commands/notes.write -m 5 --data-binary @many
+    assert_equal "$status" 400
+    seq 50000 | sed 's/.*/"&":1/' | paste -sd , | sed 's/.*/{&}/' >many
+    request POST /commands/notes.write -m 5 -H 'Content-Type: application/json' --data-binary @many
+    assert_equal "$status" 400
+    request POST /commands/notes.write -H 'Datastar-Request: true' -d 'pad=p&text=x&stars=a&stars=b&stars=c'
+    assert_equal "$status" 422
+    assert_equal "$(jq -c . body)" '{"errors":{"stars":"is there twice"}}'
+    request POST /commands/notes.write -H 'Datastar-Request: true' -d 'pad=p&text=x&a%00b=1'
+    assert_equal "$status" 400
+    assert_equal "$(es-query --count -t notes.)" 0
+}
+
 @test "what is no command of the web, and bodies that are none" {
     serve --no-react
     request POST /commands/notes.erase -d pad=p1
@@ -291,6 +324,15 @@ GET /p1 HTTP/1.1
 
 END
     assert_regex "$answer" '^HTTP/1.1 400'
+    raw <<END
+POST /commands/notes.write HTTP/1.1
+Host: localhost
+Content-Length: 3
+Transfer-Encoding : chunked
+
+abc
+END
+    assert_regex "$answer" '^HTTP/1.1 400'
     assert_equal "$(es-query --count -t notes.)" 0
 }
 
@@ -368,6 +410,8 @@ END
     # Another store's page has to be loaded anew.
     start other curl -sN "$url/updates?page=%2Fp1&since=00000000-0000-0000-0000-000000000000:1"
     within 10 grep -q '^event: es-reload' other.out
+    request GET '/updates?page=%2Fp1&since=nonsense'
+    assert_equal "$status" 400
     request GET '/updates?page=%2Fno%2Fpage'
     assert_equal "$status" 404
     request GET /updates
