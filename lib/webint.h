@@ -26,7 +26,9 @@
 #define WEB_HEADER_MS 10000		/* until a header is complete */
 #define WEB_BODY_MS 30000		/* until a body is complete */
 #define WEB_IDLE_MS 75000		/* between two requests */
-#define WEB_STALL_MS 60000		/* a stream that takes nothing */
+#define WEB_STALL_MS 60000		/* a stream that takes nothing; any
+					   other response, and: */
+#define WEB_SEND_PER_MS 64		/* bytes of it a ms, at least */
 
 #define SESSION_TEXT 33			/* 128 bits in hex, and NUL */
 #define TOKEN_TEXT 65
@@ -58,6 +60,7 @@ struct request {
 	/* The response once it is made. */
 	struct MHD_Response *response;
 	unsigned status;
+	int64_t bytes;			/* of its body; a stream's: 0 */
 	/* who sent it */
 	char session[SESSION_TEXT];
 	bool new_session;

@@ -154,9 +154,8 @@ void web_respond(struct request *r, unsigned status, const char *type,
 		return;
 	web_respond_with(r, status, type, MHD_create_response_from_buffer(body.n,
 	    (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY));
-	if (r->response && !type)
-		return;
-	if (r->response)
+	r->bytes = (int64_t)body.n;
+	if (type)
 		web_add_header(r, "Cache-Control", "no-store");
 }
 
@@ -176,10 +175,6 @@ void web_respond_stream(struct request *r, const char *type,
 	    MHD_SIZE_UNKNOWN, 16384, read, r, NULL));
 	if (r->response)
 		web_add_header(r, "Cache-Control", "no-store");
-	if (r->conn) {
-		r->conn->since = sys_monotonic();
-		r->conn->limit = 0;
-	}
 }
 
 void web_add_header(struct request *r, const char *name, const char *value)
@@ -395,8 +390,13 @@ enum MHD_Result web_handle(void *web, struct MHD_Connection *connection,
 	}
 	if (r->suspended)
 		return MHD_YES;
-	return r->response ? MHD_queue_response(connection, r->status,
-	    r->response) : MHD_NO;
+	if (!r->response)
+		return MHD_NO;
+	if (r->conn) {
+		r->conn->since = sys_monotonic();
+		r->conn->limit = WEB_STALL_MS + r->bytes / WEB_SEND_PER_MS;
+	}
+	return MHD_queue_response(connection, r->status, r->response);
 }
 
 struct span web_own_path(struct span path)

@@ -134,6 +134,7 @@ static void send_file(struct request *r, int fd, const char *name)
 		web_respond_text(r, 503, "busy: try again");
 		return;
 	}
+	r->bytes = st.st_size;
 	web_respond_with(r, 200, type_of(name), response);
 	web_add_header(r, "Cache-Control", "no-cache");
 }
