@@ -15,6 +15,7 @@
 #include "webint.h"
 
 #define SWEEP_MS 1000
+#define BEAT_MS 15000
 #define REACT_WAIT_MS 500	/* before es-react is started again; doubles */
 #define REACT_WAIT_MAX_MS 30000
 
@@ -83,6 +84,10 @@ static void sweep(struct web *w)
 			shutdown(c->fd, SHUT_RDWR);
 			c->limit = 0;
 		}
+	if (now - w->beat_at >= BEAT_MS) {
+		w->beat_at = now;
+		web_events_beat(w);
+	}
 }
 
 /* ---- the socket ---- */

@@ -1,7 +1,9 @@
 /* GET /events: the log for programs, as SSE or NDJSON, with the token. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sse.h"
 #include "sys.h"
 #include "webint.h"
 
@@ -11,7 +13,7 @@ struct events {
 	struct find *find;
 	struct buf pending;	/* formatted, from `sent` on */
 	size_t sent;
-	bool sse, follow;
+	bool sse, follow, beat;
 	struct events *next;	/* of web's followers */
 };
 
@@ -39,6 +41,32 @@ void web_events_wake(struct web *w)
 	for (e = w->followers; e; e = e->next)
 		if (e->request->wait == WAIT_NEWS)
 			web_resume(e->request);
+}
+
+void web_events_beat(struct web *w)
+{
+	struct events *e;
+
+	for (e = w->followers; e; e = e->next) {
+		e->beat = true;
+		if (e->request->wait == WAIT_NEWS)
+			web_resume(e->request);
+	}
+}
+
+/*
+ * NDJSON has no comments: so its reader's socket is asked.  Who ends only his
+ * own direction has left, too.
+ */
+static bool has_left(const struct request *r)
+{
+	struct pollfd p = {.events = POLLRDHUP};
+
+	if (!r->conn)
+		return false;
+	p.fd = r->conn->fd;
+	return poll(&p, 1, 0) > 0 &&
+	    p.revents & (POLLRDHUP | POLLHUP | POLLERR);
 }
 
 /* ---- one message ---- */
@@ -74,6 +102,20 @@ static int format(struct events *e, const struct message *m)
 
 /* ---- the stream ---- */
 
+/* Nothing to tell: 1 with a heartbeat pending, 0 for none, -1: nobody there. */
+static int beat(struct events *e)
+{
+	if (!e->beat)
+		return 0;
+	e->beat = false;
+	if (!e->sse)
+		return has_left(e->request) ? -1 : 0;
+	buf_truncate(&e->pending, 0);
+	e->sent = 0;
+	buf_adds(&e->pending, SSE_HEARTBEAT);
+	return e->pending.failed ? -1 : 1;
+}
+
 /* 1 with something pending, 0 at the end, -1. */
 static int advance(struct events *e)
 {
@@ -104,6 +146,8 @@ static ssize_t read_events(void *ctx, uint64_t at, char *out, size_t max)
 	if (e->sent == e->pending.n) {
 		int more = advance(e);
 
+		if (more == 0 && e->follow)
+			more = beat(e);
 		if (more < 0)
 			return MHD_CONTENT_READER_END_WITH_ERROR;
 		if (more == 0 && !e->follow)

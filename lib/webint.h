@@ -102,7 +102,7 @@ struct web {
 	bool reacting;
 	int64_t react_at;		/* when to start it (again) */
 	int react_wait;			/* ms, doubled at each failure */
-	int64_t swept_at;
+	int64_t swept_at, beat_at;
 	struct message_scratch scratch;
 	int public_fd, share_fd;	/* directories of static files, or -1 */
 };
@@ -180,5 +180,7 @@ void web_events(struct request *);
 void events_free(struct events *);
 /* There is news in the log. */
 void web_events_wake(struct web *);
+/* Now and then: libmicrohttpd does not see who leaves while suspended. */
+void web_events_beat(struct web *);
 
 #endif
