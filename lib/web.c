@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #define SWEEP_MS 1000
 #define BEAT_MS 15000
+#define FILES_OWN 256		/* descriptors that are no connection */
 #define REACT_WAIT_MS 500	/* before es-react is started again; doubles */
 #define REACT_WAIT_MAX_MS 30000
 
@@ -42,6 +44,8 @@ static void notify_connection(void *web, struct MHD_Connection *connection,
 	struct conn *c = *context;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		int on = 1;
+
 		info = MHD_get_connection_info(connection,
 		    MHD_CONNECTION_INFO_CONNECTION_FD);
 		c = calloc(1, sizeof *c);
@@ -49,6 +53,9 @@ static void notify_connection(void *web, struct MHD_Connection *connection,
 			free(c);
 			return;
 		}
+		/* Who vanishes without a word is found out by this. */
+		setsockopt(info->connect_fd, SOL_SOCKET, SO_KEEPALIVE, &on,
+		    sizeof on);
 		*c = (struct conn){.web = w, .fd = info->connect_fd,
 		    .since = sys_monotonic(), .limit = WEB_HEADER_MS,
 		    .next = w->conns};
@@ -148,6 +155,31 @@ static int listen_at(struct web *w, struct es_err *err)
 	return read_port(w, err);
 }
 
+/*
+ * As many connections as descriptors are left for, behind what the store, the
+ * workers and files need: without one left nothing could be answered.
+ */
+static unsigned connection_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return WEB_CONNECTIONS / 100;
+	if (files.rlim_cur < WEB_CONNECTIONS + FILES_OWN) {
+		rlim_t had = files.rlim_cur;
+
+		files.rlim_cur = files.rlim_max < WEB_CONNECTIONS + FILES_OWN ?
+		    files.rlim_max : WEB_CONNECTIONS + FILES_OWN;
+		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+			files.rlim_cur = had;
+	}
+	if (files.rlim_cur >= WEB_CONNECTIONS + FILES_OWN)
+		return WEB_CONNECTIONS;
+	return files.rlim_cur > 2 * FILES_OWN ?
+	    (unsigned)(files.rlim_cur - FILES_OWN) :
+	    (unsigned)(files.rlim_cur / 2);
+}
+
 static int start_daemon(struct web *w, struct es_err *err)
 {
 	const union MHD_DaemonInfo *info;
@@ -155,7 +187,7 @@ static int start_daemon(struct web *w, struct es_err *err)
 	w->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME,
 	    0, NULL, NULL, web_handle, w,
 	    MHD_OPTION_LISTEN_SOCKET, w->listen_fd,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)WEB_CONNECTIONS,
+	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
 	    MHD_OPTION_NOTIFY_CONNECTION, notify_connection, w,
 	    MHD_OPTION_NOTIFY_COMPLETED, web_end_request, w,
@@ -335,7 +367,7 @@ void web_close(struct web *w)
 
 /* ---- the loop ---- */
 
-#define FDS 64
+#define FDS 512			/* for the workers of 170 pages */
 
 static int sooner(int a, int b)
 {

@@ -93,7 +93,7 @@ static int decode_path(struct span encoded, struct buf *out)
 /* Segment by segment below a directory. */
 static int open_below(int dir, const char *path)
 {
-	int at = dup(dir), next;
+	int at = fcntl(dir, F_DUPFD_CLOEXEC, 0), next;
 	char name[256];
 
 	while (at >= 0) {
