@@ -334,6 +334,9 @@ static void stop_daemon(struct web *w)
 	if (!w->daemon)
 		return;
 	w->stopping = true;
+	/* Not yet appended, and never answered: they may be sent again. */
+	w->queue = w->queue_last = NULL;
+	w->n_queued = 0;
 	for (c = w->conns; c; c = c->next)
 		shutdown(c->fd, SHUT_RDWR);
 	web_resume_all(w);

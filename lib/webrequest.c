@@ -371,7 +371,8 @@ enum MHD_Result web_handle(void *web, struct MHD_Connection *connection,
 
 	(void)url;
 	(void)version;
-	if (!r)
+	/* While it stops nothing may be begun, nor wait: it would be freed. */
+	if (!r || r->web->stopping)
 		return MHD_NO;
 	if (!r->begun)
 		return begin(web, r, connection, method);
