@@ -648,10 +648,10 @@ static void test_deaths(struct jqrun *jq)
 /* The pid of the worker, by what it prints of itself: its children's list. */
 static pid_t find_worker(void)
 {
-	char path[100], text[200] = "";
+	char path[100], *p, *end;
 	struct buf children = {0};
 	struct es_err err;
-	pid_t nursery;
+	pid_t nursery, pid = 0;
 
 	snprintf(path, sizeof path, "/proc/self/task/%d/children",
 	    (int)getpid());
@@ -663,9 +663,11 @@ static pid_t find_worker(void)
 	    (int)nursery);
 	if (sys_read_file(path, 4096, &children, &err) < 0)
 		return 0;
-	snprintf(text, sizeof text, "%s", children.p);
+	/* The newest: those before it may be dead and not yet waited for. */
+	for (p = children.p; strtol(p, &end, 10) > 0; p = end)
+		pid = (pid_t)strtol(p, NULL, 10);
 	buf_free(&children);
-	return (pid_t)strtol(text, NULL, 10);
+	return pid;
 }
 
 /* Killed from outside: while idle, while at work, stopped. */
