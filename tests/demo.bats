@@ -26,6 +26,50 @@ section() {
     refute_output
 }
 
+@test "the demo in a browser serves what it has sown, and leaves nothing behind" {
+    export DONATIONS_DELAY=0 TMPDIR=$PWD/tmp
+    mkdir tmp
+    start demo "$ES_TOP/share/es/demo"
+    within 30 grep -q '^http' demo.out
+    url=$(sed 's,/?.*,,' demo.out)
+    run curl -sS "$url/"
+    assert_output --partial 'A new roof for the library</h3>'
+    assert_output --partial '<strong>€ 80</strong>'
+    assert_output --partial '<strong>€ 100</strong>'
+    donation=/c0000000-0000-4000-8000-000000000001/d0000000-0000-4000-8000-000000000006
+    shows() { curl -sS "$url$1" | grep -qF "$2"; }
+    within 30 shows "$donation" 'How much would you like to give?'
+
+    # A mail's code is printed when it is "sent".
+    store=$(echo tmp/*/es.db)
+    set -- campaign_id=c0000000-0000-4000-8000-000000000001 \
+        donation_id=d0000000-0000-4000-8000-000000000006
+    es-append -q -s "$store" -t donations.select_amount "$@" amount=5
+    es-append -q -s "$store" -t donations.enter_details "$@" name=Kay \
+        email=kay@example.org
+    within 30 grep -q '^mail to kay@example.org: your code is [0-9a-f]' demo.err
+
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    run ls tmp
+    refute_output
+    run pgrep -f "$PWD/tmp/"
+    refute_output
+}
+
+@test "the demo goes on with a store that is there" {
+    export DONATIONS_DELAY=0
+    mkdir here
+    es-init -s here/es.db "$ES_TOP/share/es/apps/donations"
+    before=$(es-query -s here/es.db --count)
+    start demo "$ES_TOP/share/es/demo" here
+    within 30 grep -q '^http' demo.out
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(es-query -s here/es.db --count)" "$before"
+    assert_file_not_exist here/mails
+}
+
 @test "what the demo did can be looked at" {
     DONATIONS_DELAY=0 "$ES_TOP/share/es/demo-cli" here >log
     cd here
