@@ -483,6 +483,25 @@ END
     assert_equal "$(es-query --count -t notes.write)" 40
 }
 
+@test "it ends well while commands keep coming" {
+    serve --no-react
+    for i in $(seq 400); do
+        echo "url = $url/commands/notes.write"
+        echo "data = \"pad=p$i&text=$i\""
+        echo 'header = "Datastar-Request: true"'
+        echo next
+    done | sed '$d' >config
+    for i in 1 2 3; do
+        start "load$i" curl -s --parallel --parallel-max 50 -K config
+    done
+    some() { [ "$(es-query --count -t notes.write)" -ge 5 ]; }
+    within 10 some
+    kill -TERM "$server"
+    finish 10 "$server"
+    assert_equal "$status" 0
+    assert_equal "$(cat serve.err)" ""
+}
+
 @test "a client that drips its header, or takes nothing, is dropped" {
     serve --no-react
     exec {fd}<>"/dev/tcp/127.0.0.1/$port"
