@@ -123,14 +123,17 @@ static int address_of(const char *text, int port,
 
 static int read_port(struct web *w, struct es_err *err)
 {
-	struct sockaddr_storage at;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} at = {0};
 	socklen_t n = sizeof at;
 
-	if (getsockname(w->listen_fd, (struct sockaddr *)&at, &n) < 0)
+	if (getsockname(w->listen_fd, &at.any, &n) < 0)
 		return es_fail_errno(err, "getsockname");
-	w->port = ntohs(at.ss_family == AF_INET6 ?
-	    ((struct sockaddr_in6 *)&at)->sin6_port :
-	    ((struct sockaddr_in *)&at)->sin_port);
+	w->port = ntohs(at.any.sa_family == AF_INET6 ? at.six.sin6_port :
+	    at.four.sin_port);
 	return 0;
 }
 
