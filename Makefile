@@ -110,10 +110,10 @@ $(O)/flags:
 # ---- tests ----
 
 deps:
-	@tools/deps all
+	@.ci/deps all
 
 deps-build:
-	@tools/deps build
+	@.ci/deps build
 
 # What is installed on the way is found by a make that begins after it.
 check: deps
@@ -161,7 +161,7 @@ demo demo-cli: deps-build
 
 sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c)
 # By their first line, whatever they are called.
-scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests tools \
+scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests \
 	--exclude-dir=bench --exclude=*.bats)
 
 lint: lint-gcc lint-clang lint-sh lint-man lint-cppcheck lint-tidy
@@ -194,13 +194,13 @@ lint-tidy:
 
 # Made by the programs themselves, of the flags that they know.
 completions: all
-	@tools/completions $(O)/completions $(programs)
+	@.ci/completions $(O)/completions $(programs)
 
 install: all completions
 install uninstall:
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SHAREDIR='$(SHAREDIR)' \
 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' \
-	FISHDIR='$(FISHDIR)' tools/install $@ $(O)/completions $(programs)
+	FISHDIR='$(FISHDIR)' .ci/install $@ $(O)/completions $(programs)
 
 DIST = es-$(VERSION).tar.gz
 dist:

@@ -5,7 +5,7 @@ setup_file() {
     [ "$ES_BIN" = "$ES_TOP/bin" ] || return 0
     mkdir -p "$BATS_FILE_TMPDIR/tree/build"
     cd "$ES_TOP" || return
-    cp -a Makefile tools bin lib man share "$BATS_FILE_TMPDIR/tree/"
+    cp -a Makefile .ci bin lib man share "$BATS_FILE_TMPDIR/tree/"
     cp -a build/flags build/lib build/bin build/libes.a \
         "$BATS_FILE_TMPDIR/tree/build/"
 }
