@@ -13,14 +13,15 @@
  * is a superset, and the reader checks the message's own tags.  A message that
  * carries a key twice has one posting.
  *
- * Transactions are the caller's.  index_add() wants the store's write
- * transaction, and gathers in memory; index_flush() writes what was gathered
- * and must come before COMMIT (and before a SAVEPOINT that may be rolled back
- * to).  After ROLLBACK, or ROLLBACK TO, call index_rollback(), which forgets
- * what was gathered; nothing else is kept in memory, so what other connections
- * commit is seen as by any SELECT.  Reads are as consistent as the transaction
- * they run in; with postings gathered they flush first, so a writer reads what
- * it added.  No statement stays active between calls.
+ * Transactions are the caller's; a read without one has one of its own.
+ * index_add() wants the store's write transaction, and gathers in memory;
+ * index_flush() writes what was gathered and must come before COMMIT (and
+ * before a SAVEPOINT that may be rolled back to).  After ROLLBACK, or ROLLBACK
+ * TO, call index_rollback(), which forgets what was gathered.  What else is in
+ * memory, the newest part of the index, is compared with the transaction's own
+ * snapshot by each call, so it does not matter who committed or rolled back
+ * meanwhile.  With postings gathered a read flushes first, so a writer reads
+ * what it added.  No statement stays active between calls.
  *
  * A struct index borrows its sqlite3 connection, which must outlive it, and
  * belongs to one thread.  Errors are ES_FAILED with a text that names key and
@@ -39,7 +40,7 @@
 #define INDEX_KEYS 64		/* keys a message at most, INDEX_EVERY aside */
 #define INDEX_POSITION_MAX ((INT64_C(1) << 45) - 1)
 #define INDEX_EVERY UINT64_C(0)	/* the key of every message */
-#define INDEX_TAIL 4000		/* positions kept back from the tables */
+#define INDEX_TAIL 2000		/* positions kept back from the tables */
 
 struct sqlite3;
 struct index;

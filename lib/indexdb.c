@@ -177,6 +177,20 @@ int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
 	return !st || execute(d, st, err) ? -1 : sqlite3_changes(d->db);
 }
 
+int indexdb_begin(struct indexdb *d, bool *begun, struct es_err *err)
+{
+	*begun = sqlite3_get_autocommit(d->db) != 0;
+	if (*begun && sqlite3_exec(d->db, "BEGIN", NULL, NULL, NULL))
+		return fail(d, err);
+	return 0;
+}
+
+void indexdb_end(struct indexdb *d, bool begun)
+{
+	if (begun)
+		sqlite3_exec(d->db, "COMMIT", NULL, NULL, NULL);
+}
+
 int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
     struct es_err *err)
 {
@@ -195,6 +209,10 @@ int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
 	buf_add(&row->data, sqlite3_column_blob(st, 2),
 	    (size_t)sqlite3_column_bytes(st, 2));
 	sqlite3_reset(st);
+	if (row->spilled < 0 || row->spilled > INDEX_POSITION_MAX ||
+	    row->last < 1 || row->last > INDEX_POSITION_MAX)
+		return es_fail(err, ES_FAILED, "tag_open row %lld: bad numbers",
+		    (long long)id);
 	return buf_check(&row->data, err) ? -1 : 1;
 }
 

@@ -65,6 +65,10 @@ struct tail_row {
 
 void indexdb_close(struct indexdb *d);
 
+/* Begin a read transaction, unless there is one; end it if it was begun. */
+int indexdb_begin(struct indexdb *d, bool *begun, struct es_err *err);
+void indexdb_end(struct indexdb *d, bool begun);
+
 int64_t indexdb_id(struct posting p, int slot);
 struct posting indexdb_id_posting(int64_t id);
 int64_t indexdb_base(int64_t id);

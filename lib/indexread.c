@@ -191,6 +191,8 @@ int index_read(struct index *ix, const struct index_range *range,
     struct posting *out, size_t max, size_t *n, struct es_err *err)
 {
 	struct index_range r = *range;
+	bool begun;
+	int rc;
 
 	*n = 0;
 	if (r.before == 0)
@@ -200,10 +202,11 @@ int index_read(struct index *ix, const struct index_range *range,
 	if (max == 0 || r.after >= INDEX_POSITION_MAX || r.before <= 1 ||
 	    (r.shapes && r.nshapes == 0))
 		return 0;
-	if (index_flush(ix, err))
+	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
 		return -1;
-	return read_both(ix, &r, out, max, n, err) ? index_key_at(r.key, err) :
-	    0;
+	rc = read_both(ix, &r, out, max, n, err);
+	indexdb_end(&ix->db, begun);
+	return rc ? index_key_at(r.key, err) : 0;
 }
 
 static int count_key(struct index *ix, uint64_t key, int64_t *count,
@@ -227,11 +230,16 @@ static int count_key(struct index *ix, uint64_t key, int64_t *count,
 int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err)
 {
+	bool begun;
+	int rc;
+
 	*count = 0;
-	if (index_flush(ix, err) || index_tail_sync(ix, err) ||
-	    index_tail_count(ix, key, count, err))
+	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
 		return -1;
-	return count_key(ix, key, count, err) ? index_key_at(key, err) : 0;
+	rc = index_tail_sync(ix, err) || index_tail_count(ix, key, count, err) ||
+	    count_key(ix, key, count, err);
+	indexdb_end(&ix->db, begun);
+	return rc ? index_key_at(key, err) : 0;
 }
 
 /* ---- the walk over all ---- */
@@ -322,24 +330,34 @@ static int walk_key(struct index *ix, struct walk *w, int64_t id,
 	return w->visit(w->arg, w->key, indexdb_id_posting(id), err);
 }
 
+static int walk(struct index *ix, struct walk *w, struct es_err *err)
+{
+	int64_t id = 0, open, post, tail;
+	int rc;
+
+	do {
+		if (walk_key(ix, w, id, err))
+			return index_key_at(w->key, err);
+	} while ((rc = indexdb_key_next(&ix->db, &w->key, &id, err)) == 1);
+	if (rc < 0 || indexdb_count(&ix->db, &open, &post, &tail,
+	    err))
+		return -1;
+	if (open != w->open || post != w->post)
+		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
+		    (long long)(open - w->open + post - w->post));
+	return index_tail_walk(ix, w->newest, tail, w->visit, w->arg, err);
+}
+
 int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
     struct posting p, struct es_err *err), void *arg, struct es_err *err)
 {
 	struct walk w = {visit, arg, INDEX_EVERY, 0, 0, 0};
-	int64_t id = 0, open, post, tail;
+	bool begun;
 	int rc;
 
-	if (index_flush(ix, err))
+	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
 		return -1;
-	do {
-		if (walk_key(ix, &w, id, err))
-			return index_key_at(w.key, err);
-	} while ((rc = indexdb_key_next(&ix->db, &w.key, &id, err)) == 1);
-	if (rc < 0 || indexdb_count(&ix->db, &open, &post, &tail,
-	    err))
-		return -1;
-	if (open != w.open || post != w.post)
-		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
-		    (long long)(open - w.open + post - w.post));
-	return index_tail_walk(ix, w.newest, tail, visit, arg, err);
+	rc = walk(ix, &w, err);
+	indexdb_end(&ix->db, begun);
+	return rc;
 }

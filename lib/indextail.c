@@ -50,7 +50,7 @@ static int bad_row(const struct tail_row *row, struct es_err *err)
 
 /*
  * A byte of the key that is hashed, whatever the kind of key (tagkey.h), so
- * that memchr() looks through the tail: 14,000 keys in under a microsecond.
+ * that memchr() looks through the tail: 7,000 keys in under a microsecond.
  */
 static unsigned char mark_of(uint64_t key)
 {
@@ -80,15 +80,16 @@ static int know_row(struct index *ix, const struct tail_row *row,
 	struct tail *t = &ix->tail;
 	const unsigned char *meta = row->meta, *end = meta + row->n_meta;
 	const unsigned char *key = row->keys, *keys_end = key + row->n_keys;
-	struct posting at = {row->first - 1, 0};
+	struct posting at = {0};
 	int64_t n;
 
-	if (row->stamp != index_tail_stamp(ix, row))
+	if (row->first < 1 || row->stamp != index_tail_stamp(ix, row))
 		return bad_row(row, err);
 	if (grow(&t->row, &t->cap_row, t->n_row + 1, sizeof *t->row) ||
 	    grow(&t->message, &t->cap_message, t->n_message + row->n_meta / 3,
 	    sizeof *t->message) || grow_keys(t, t->n_key + row->n_keys / 8))
 		return es_fail_nomem(err);
+	at.position = row->first - 1;
 	t->row[t->n_row++] = (struct tail_known){row->stamp, t->n_message,
 	    t->n_key};
 	while (meta < end) {
@@ -103,7 +104,7 @@ static int know_row(struct index *ix, const struct tail_row *row,
 		}
 		t->n_message++;
 	}
-	if (key != keys_end || at.position != row->last || row->first < 1 ||
+	if (key != keys_end || at.position != row->last ||
 	    row->last < row->first)
 		return bad_row(row, err);
 	return 0;
@@ -146,6 +147,8 @@ static int find_known(struct index *ix, int64_t *after, struct es_err *err)
 	while ((rc = indexdb_tail_step(&ix->db, true, &row, err)) == 1) {
 		if ((keep = known(&ix->tail, row.stamp)) > 0)
 			break;
+		if (row.first < 1)
+			break;
 		*after = row.first - 1;
 		if (row.prev == 0 || (keep = known(&ix->tail, row.prev)) > 0)
 			break;
@@ -156,6 +159,8 @@ static int find_known(struct index *ix, int64_t *after, struct es_err *err)
 		return es_fail(err, ES_FAILED, "tag_tail row %lld: the row "
 		    "before it is missing", (long long)row.first);
 	indexdb_tail_end(&ix->db, true);
+	if (row.first < 1)
+		return bad_row(&row, err);
 	forget(&ix->tail, keep);
 	return 0;
 }

@@ -9,9 +9,9 @@
  * 10,000; then the other batch sizes are measured on top of them, in turn,
  * REPETITIONS times (default 9), and summed.  The table has, in messages a
  * second, what the floor reaches, and of the others the fraction of that; the
- * bytes a message, beyond those of `none`; microseconds a read, with its
- * messages (the best of seven passes); and the worst commit at batch 1 and 100
- * (FULL).
+ * pages that a batch of 100 writes; the bytes a message, beyond those of
+ * `none`; microseconds a read, with its messages (the best of seven passes);
+ * and the worst commit at batch 1 and 100 (FULL), in milliseconds.
  *
  * -u: uniform arrivals, which pick any donation that ever was, instead of
  * 1,000 alive at a time.  -4: ids of donations and payments are random instead
@@ -280,6 +280,10 @@ static void append(struct layout *l, const struct message *m, int64_t n,
 {
 	double start = now(), before;
 	int64_t i, j;
+	int pages, high;
+
+	sqlite3_db_status(l->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &high,
+	    1);
 
 	for (i = 0; i < n; i += batch) {
 		before = now();
@@ -293,6 +297,9 @@ static void append(struct layout *l, const struct message *m, int64_t n,
 			l->worst[mode] = now() - before;
 	}
 	l->seconds[mode] += now() - start;
+	sqlite3_db_status(l->db, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &high,
+	    0);
+	l->pages[mode] += pages;
 	l->messages[mode] += n;
 }
 
@@ -455,12 +462,15 @@ static void report(void)
 	int i;
 
 	printf("| layout | 1 FULL | 100 FULL | 100 NORMAL | 10,000 NORMAL |"
-	    " bytes | tag | condition at 10k | condition | partition |"
-	    " worst ms |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+	    " pages | bytes | tag | condition at 10k | condition | partition |"
+	    " worst ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
 	for (l = layouts; l < layouts + n_layouts; l++) {
 		if (!strcmp(l->kind->name, "none"))
 			none = l->bytes;
 		report_speeds(l);
+		printf(" %3.0f |", (double)(l->pages[SPEED_100F] +
+		    l->pages[SPEED_100N]) * 100 / (double)
+		    (l->messages[SPEED_100F] + l->messages[SPEED_100N]));
 		printf(" %4.0f |", (double)(l == f || !none ? l->bytes :
 		    l->bytes - none) / total);
 		for (i = 0; i < 4; i++)

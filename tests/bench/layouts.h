@@ -10,7 +10,8 @@
  * L2     P2 behind a tail: the last 4,000 messages' postings stand in a few
  *        rows that are only appended to, and are folded into P2 at once
  * es0    lib/index without its tail: P2 under ids that ascend with time
- * es     lib/index: es0 behind a tail
+ * es     lib/index: es0 behind a tail of 2,000 messages
+ * es4    with a tail of 4,000
  */
 #ifndef ES_BENCH_LAYOUTS_H
 #define ES_BENCH_LAYOUTS_H
@@ -20,7 +21,7 @@
 #include "index.h"
 #include "posting.h"
 
-#define N_LAYOUTS 8
+#define N_LAYOUTS 9
 #define TAIL_MESSAGES 4000
 
 struct entry {
@@ -53,7 +54,7 @@ struct layout {
 	int64_t tail_first;		/* position of the tail's first */
 	int64_t next;			/* position of the next message */
 	double seconds[4], worst[4];	/* by mode */
-	int64_t messages[4], bytes;
+	int64_t messages[4], pages[4], bytes;
 	double us[4];			/* by read */
 	size_t found[4];
 };

@@ -333,6 +333,7 @@ const struct layout_kind layout_kinds[N_LAYOUTS] = {
 	{"L2", P2_SCHEMA TAIL_SCHEMA, p2_put, NULL, true, true, false},
 	{"es0", "", NULL, es_read, true, false, true},
 	{"es", "", NULL, es_read, true, false, true},
+	{"es4", "", NULL, es_read, true, false, true},
 };
 
 void layout_open(struct layout *l, const char *path, int64_t span)
@@ -351,6 +352,8 @@ void layout_open(struct layout *l, const char *path, int64_t span)
 		die(path, l->db);
 	if (!strcmp(l->kind->name, "es0"))
 		index_set_tail(l->ix, 0);
+	else if (!strcmp(l->kind->name, "es4"))
+		index_set_tail(l->ix, 4000);
 	else if (span > 0)
 		index_set_tail(l->ix, span);
 }

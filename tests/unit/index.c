@@ -149,8 +149,10 @@ static void compare(struct side *s, const struct index_range *r,
 {
 	static struct posting want[MAX_MESSAGES], got[MAX_MESSAGES];
 	size_t n = expect(r, n_messages, want, max), m, i;
+	bool alone = sqlite3_get_autocommit(s->db);
 
 	CHECK(!index_read(s->ix, r, got, max, &m, &err), "read");
+	CHECK(alone == sqlite3_get_autocommit(s->db), "its transaction");
 	CHECK(n == m, "key %llx after %lld before %lld: %zu, not %zu",
 	    (unsigned long long)r->key, (long long)r->after,
 	    (long long)r->before, m, n);
@@ -431,8 +433,9 @@ static void damage(struct side *s, const char *sql)
 	CHECK(!sqlite3_prepare_v2(s->db, sql, -1, &st, NULL), "%s: %s", sql,
 	    sqlite3_errmsg(s->db));
 	sqlite3_bind_blob(st, 1, bytes, (int)n, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 2, rnd(3) ? rnd(9000) :
-	    (int64_t)rnd(1u << 31) * 4000000000);
+	sqlite3_bind_int64(st, 2, rnd(3) ? rnd(9000) : rnd(3) ?
+	    (int64_t)rnd(1u << 31) * 4000000000 : rnd(2) ? INT64_MAX :
+	    INT64_MIN);
 	sqlite3_bind_int(st, 3, (int)rnd(10007));
 	CHECK(sqlite3_step(st) == SQLITE_DONE, "%s", sqlite3_errmsg(s->db));
 	sqlite3_finalize(st);
