@@ -42,6 +42,8 @@ section() {
 
     # A mail's code is printed when it is "sent".
     store=$(echo tmp/*/es.db)
+    run -0 es-query --count -s "$store" -t es.command_rejected
+    assert_output 0
     set -- campaign_id=c0000000-0000-4000-8000-000000000001 \
         donation_id=d0000000-0000-4000-8000-000000000006
     es-append -q -s "$store" -t donations.select_amount "$@" amount=5
