@@ -12,7 +12,7 @@ playwright() {
     cp "$ES_TOP/tests/browser/package.json" "$dir/"
     [ -d "$dir/node_modules/playwright-core" ] ||
         npm install --prefix "$dir" --no-audit --no-fund --no-package-lock \
-            --loglevel=error >&2
+            --loglevel=error >&2 || return
     echo "$dir"
 }
 
