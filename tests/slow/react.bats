@@ -73,7 +73,11 @@ by_partition() {
     handlers
     es-react -q "${all[@]}"
     next=1
-    grown() { [ "$(es-query --count)" -ge "$1" ]; }
+    # Somewhere on the way, or at the end where that comes first.
+    grown() {
+        [ "$(es-query --count)" -ge "$1" ] ||
+            ! es-group list --json | grep -q '"lag":[1-9]'
+    }
     for ((round = 0; round < ${ROUNDS:-25}; round++)); do
         pids=()
         for ((k = RANDOM % 2; k < 2; k++)); do
@@ -86,7 +90,7 @@ by_partition() {
             if ((RANDOM % 5)); then kill -9 "$pid"; else kill -TERM "$pid"; fi
         done
         for pid in "${pids[@]}"; do
-            within 15 gone "$pid"
+            within 30 gone "$pid"
         done
     done
     run --separate-stderr es-react -q "${all[@]}"
