@@ -874,10 +874,12 @@ END
 
 @test "a store that cannot be written" {
     need_unprivileged
-    chmod 444 es.db*
-    chmod 555 .
-    run --separate-stderr unprivileged es-append -t a
-    chmod 755 .
+    mkdir ro
+    es-init -q -s ro/es.db
+    chmod 444 ro/es.db*
+    chmod 555 ro
+    run --separate-stderr unprivileged es-append -s ro/es.db -t a
+    chmod 755 ro
     assert_failure 1
     refute_output
     assert_error_line es-append 'Permission denied|cannot be written'
