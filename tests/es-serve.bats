@@ -475,7 +475,7 @@ END
         echo "data = \"pad=p$i&text=$i\""
         echo 'header = "Datastar-Request: true"'
         echo "output = out.$i"
-        echo 'write-out = "%{http_code}\n"'
+        printf '%s\n' 'write-out = "%{http_code}\n"'
         echo next
     done | sed '$d' >config
     run curl -sS --parallel --parallel-max 20 -K config
@@ -506,7 +506,10 @@ END
     serve --no-react
     exec {fd}<>"/dev/tcp/127.0.0.1/$port"
     printf 'GET /p1 HTTP/1.1\r\nHost: localhost\r\n' >&"$fd"
-    closed() { printf 'X-A: b\r\n' >&"$fd" 2>/dev/null || return 0; ! kill -0 "$server" || [ -z "$(ss -Htn "sport = :$port" state established)" ]; }
+    closed() {
+        { printf 'X-A: b\r\n' >&"$fd"; } 2>/dev/null || return 0
+        [ -z "$(ss -Htn "sport = :$port" state established)" ]
+    }
     within 20 closed
     exec {fd}>&-
     request GET /p1
