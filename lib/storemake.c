@@ -79,9 +79,11 @@ int store_recognise(struct db *db, struct es_err *err)
 {
 	int64_t application, format, tables;
 
-	if (db_int(db, "pragma application_id", &application, err) < 0 ||
-	    db_int(db, "pragma user_version", &format, err) < 0 ||
-	    db_int(db, "select count(*) from sqlite_schema", &tables, err) < 0)
+	/* The mark last: whoever sees tables that another process is just
+	 * committing then sees whose they are. */
+	if (db_int(db, "select count(*) from sqlite_schema", &tables,
+	    err) < 0 || db_int(db, "pragma user_version", &format, err) < 0 ||
+	    db_int(db, "pragma application_id", &application, err) < 0)
 		return -1;
 	if (application == 0 && format == 0 && tables == 0)
 		return 0;
