@@ -89,11 +89,23 @@ static void add_synopsis(struct buf *out, const char *text, size_t at)
 	buf_addc(out, '\n');
 }
 
+/* What people come for stands first: how it is used. */
+static void add_examples(const struct cli_program *p, struct buf *out)
+{
+	if (!p->examples)
+		return;
+	buf_addf(out, "Examples:\n%s", p->examples);
+	if (out->n && out->p[out->n - 1] != '\n')
+		buf_addc(out, '\n');
+	buf_addc(out, '\n');
+}
+
 void cli_print_help(const struct cli_program *p, struct buf *out)
 {
 	const char *const *line;
 	const char *before = "usage:";
 
+	add_examples(p, out);
 	for (line = p->synopsis; line && *line; line++) {
 		buf_addf(out, "%-6s %s", before, p->name);
 		add_synopsis(out, *line, 7 + strlen(p->name));
@@ -101,11 +113,6 @@ void cli_print_help(const struct cli_program *p, struct buf *out)
 	}
 	buf_addc(out, '\n');
 	add_wrapped(out, p->summary, 0);
-	if (p->examples) {
-		buf_addf(out, "\nExamples:\n%s", p->examples);
-		if (out->n && out->p[out->n - 1] != '\n')
-			buf_addc(out, '\n');
-	}
 	buf_adds(out, "\nOptions:\n");
 	add_options(p, out);
 	if (p->see_also) {

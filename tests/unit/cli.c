@@ -355,19 +355,16 @@ static int body_large(void)
 static void test_help(void)
 {
 	struct child ch;
-	const char *examples, *options, *see;
+	const char *usage, *see;
 
 	run(&ch, NULL, body_help);
 	check_int(ch.status, 0);
 	check_str(ch.err, "");
-	check(strncmp(ch.out, "usage: es-test [FLAGS]\n"
-	    "       es-test -t TYPE\n\ntests the flags.\n\nExamples:\n", 75)
-	    == 0);
-	examples = strstr(ch.out, "\nExamples:\n  es-test -n 5\n");
-	options = strstr(ch.out, "\nOptions:\n");
+	usage = "Examples:\n  es-test -n 5\n\nusage: es-test [FLAGS]\n"
+	    "       es-test -t TYPE\n\ntests the flags.\n\nOptions:\n";
+	check(strncmp(ch.out, usage, strlen(usage)) == 0);
 	see = strstr(ch.out, "\nSee also: es-query(1)\n");
-	check(examples && options && see && examples < options &&
-	    options < see && strlen(see) == 23);
+	check(see && strlen(see) == 23);
 	check(strstr(ch.out, "  -n, --limit N"));
 	check(strstr(ch.out, "IDENT"));
 	check(strstr(ch.out, "its \"own\" meaning\n"));
