@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digest.h"
 #include "storeimpl.h"
 
 static bool own_type(struct span type)
@@ -86,17 +87,6 @@ static int compact(struct json_doc *doc, struct span text, struct buf *out,
 	return buf_check(out, err);
 }
 
-static void digest(const unsigned char salt[16], struct span text,
-    unsigned char out[32])
-{
-	struct hash_sha256 h;
-
-	hash_sha256_init(&h);
-	hash_sha256_add(&h, salt, 16);
-	hash_sha256_add(&h, text.p, text.n);
-	hash_sha256_end(&h, out);
-}
-
 /*
  * Whether the payload that came in is the one that came in when the message
  * was stored: compared with the stored text, or with the digest of what came
@@ -116,8 +106,8 @@ static int same_payload(struct store *s, const struct draft *d,
 	if (r <= 0)
 		return -1;
 	if (db_text(s->digests, 1).n == 32 && db_text(s->digests, 0).n == 16) {
-		digest((const unsigned char *)db_text(s->digests, 0).p,
-		    buf_span(&s->came_in), sum);
+		digest_payload((const unsigned char *)
+		    db_text(s->digests, 0).p, buf_span(&s->came_in), sum);
 		*same = memcmp(sum, db_text(s->digests, 1).p, 32) == 0;
 		sqlite3_reset(s->digests);
 		if (*same || !d->stored_at)
@@ -298,7 +288,10 @@ static int insert_row(struct store *s, const struct message *m, int type,
 
 	if (hash_random(salt, sizeof salt, err) < 0)
 		return -1;
-	digest(salt, line_text(s), content);
+	if (rewritten)
+		digest_payload(salt, buf_span(&s->came_in), identity);
+	digest_message(salt, line_text(s), rewritten ? identity : NULL,
+	    content);
 	sqlite3_bind_int64(s->insert, 1, m->position);
 	sqlite3_bind_int(s->insert, 2, type);
 	sqlite3_bind_int(s->insert, 3, shape);
@@ -316,10 +309,8 @@ static int insert_row(struct store *s, const struct message *m, int type,
 	db_bind_blob(s->insert, 14, salt, sizeof salt);
 	db_bind_blob(s->insert, 15, content, sizeof content);
 	sqlite3_bind_null(s->insert, 16);
-	if (rewritten) {
-		digest(salt, buf_span(&s->came_in), identity);
+	if (rewritten)
 		db_bind_blob(s->insert, 16, identity, sizeof identity);
-	}
 	if (db_done(s->db, s->insert, err) < 0)
 		return -1;
 	row_bind_id(s->insert_id, 1, m->id, id);
