@@ -18,7 +18,7 @@ struct options {
 static const char *const synopsis[] = {
 	"list [--json]",
 	"show NAME [--json]",
-	"start|stop NAME",
+	"start|stop|adopt NAME",
 	"retry|skip NAME [-p NAME=VALUE]...",
 	"redefine NAME HANDLER",
 	"redefine NAME [QUERY-FLAGS] [--by NAME[,NAME]] [--from WHERE] "
@@ -40,8 +40,8 @@ static const struct cli_help help[] = {
 static const struct cli_program program = {
 	.name = "es-group",
 	.synopsis = synopsis,
-	.summary = "Show consumer groups, and stop, start, retry, skip or "
-	    "redefine them.",
+	.summary = "Show consumer groups, and stop, start, retry, skip, "
+	    "redefine or adopt them.",
 	.examples =
 	    "  es-group list                    # state, lag, what is parked\n"
 	    "  es-group show receipts           # its failing partitions, why\n"
@@ -54,7 +54,8 @@ static const struct cli_program program = {
 };
 
 static const char *const verbs[] = {
-	"list", "show", "start", "stop", "retry", "skip", "redefine", NULL
+	"list", "show", "start", "stop", "adopt", "retry", "skip", "redefine",
+	NULL
 };
 
 static int operand(const struct cli *cli, struct options *o,
@@ -67,7 +68,7 @@ static int operand(const struct cli *cli, struct options *o,
 			;
 		o->verb = verbs[i];
 		return verbs[i] ? 0 : es_fail(err, ES_USAGE, "\"%s\" is none "
-		    "of list, show, start, stop, retry, skip, redefine",
+		    "of list, show, start, stop, adopt, retry, skip, redefine",
 		    cli->arg);
 	}
 	if (!o->name && strcmp(o->verb, "list") != 0)
@@ -136,7 +137,7 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 	}
 	if (!o->verb)
 		return es_fail(err, ES_USAGE, "list, show, start, stop, "
-		    "retry, skip or redefine?");
+		    "adopt, retry, skip or redefine?");
 	if (!o->name && strcmp(o->verb, "list") != 0)
 		return es_fail(err, ES_USAGE, "%s: which group?", o->verb);
 	return check_flags(o, err);
@@ -197,6 +198,26 @@ static int skip(struct groups *g, const struct options *o, struct es_err *err)
 	return r;
 }
 
+static int start(struct groups *g, const struct group_row *row,
+    struct es_err *err)
+{
+	if (row->held)
+		return es_fail(err, ES_FAILED, "group %s is held back since a "
+		    "new epoch has begun: let it go on with es-group adopt %s",
+		    row->name, row->name);
+	return row->stopped ? group_start(g, row->name, err) : 0;
+}
+
+static int adopt(struct groups *g, const struct group_row *row,
+    struct es_err *err)
+{
+	if (row->held)
+		return group_adopt(g, row->name, err);
+	return !row->stopped ? 0 : es_fail(err, ES_FAILED, "group %s is "
+	    "stopped, and not held back: start it with es-group start %s",
+	    row->name, row->name);
+}
+
 static int change(struct store *s, struct groups *g, const struct options *o,
     struct span definition, struct es_err *err)
 {
@@ -210,7 +231,9 @@ static int change(struct store *s, struct groups *g, const struct options *o,
 		r = es_fail(err, ES_FAILED, "%s: there is no group %s",
 		    store_path(s), o->name);
 	else if (r > 0 && strcmp(o->verb, "start") == 0)
-		r = row.stopped ? group_start(g, o->name, err) : 0;
+		r = start(g, &row, err);
+	else if (r > 0 && strcmp(o->verb, "adopt") == 0)
+		r = adopt(g, &row, err);
 	else if (r > 0 && strcmp(o->verb, "stop") == 0)
 		r = row.stopped ? 0 : group_stop(g, o->name, NULL, 0, NULL,
 		    err);

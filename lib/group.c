@@ -113,7 +113,8 @@ int group_load(struct groups *g, const char *name, struct group_row *out,
 		return r;
 	out->name = strdup(name);
 	out->definition = copy_text(st, 0);
-	out->stopped = span_is(db_text(st, 1), "stopped");
+	out->held = span_is(db_text(st, 1), "held");
+	out->stopped = out->held || span_is(db_text(st, 1), "stopped");
 	out->error = copy_text(st, 2);
 	out->code = sqlite3_column_int(st, 3);
 	out->has_hash = db_text(st, 4).n == 32;

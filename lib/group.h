@@ -30,7 +30,8 @@ void groups_close(struct groups *);
 
 struct group_row {
 	char *name, *definition;
-	bool stopped;
+	bool stopped;			/* held is stopped, too */
+	bool held;			/* until group_adopt() */
 	char *error;			/* why, or NULL: a person stopped it */
 	int code;			/* exit status of an error's stop */
 	bool has_hash;
@@ -107,6 +108,11 @@ int group_failing_remove(struct groups *, const char *name,
 int group_stop(struct groups *, const char *name, const char *error, int code,
     const unsigned char *hash, struct es_err *err);
 int group_start(struct groups *, const char *name, struct es_err *err);
+/*
+ * Let a group go on that a new epoch holds back, store_begin_epoch(), from
+ * where it had come to.  Appends es.group_adopted.
+ */
+int group_adopt(struct groups *, const char *name, struct es_err *err);
 /* Appends es.partition_parked {group, partition, id, position, reason}. */
 int group_parked(struct groups *, const char *name,
     const struct group_failing *, struct span id, struct es_err *err);

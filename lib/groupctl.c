@@ -75,6 +75,13 @@ int group_start(struct groups *g, const char *name, struct es_err *err)
 	    -1 : 0;
 }
 
+int group_adopt(struct groups *g, const char *name, struct es_err *err)
+{
+	return set_state(g, name, "running", NULL, 0, NULL, err) < 0 ||
+	    append_event(g, "es.group_adopted", name, SPAN_LIT(""), err) < 0 ?
+	    -1 : 0;
+}
+
 /* ,"partition":{…},"id":…,"position":N,"reason":… */
 static int partition_event(struct groups *g, const char *type,
     const char *name, const struct group_failing *f, struct span id,

@@ -5,13 +5,18 @@
 #include "groupimpl.h"
 #include "rfc3339.h"
 
+static const char *state(const struct group_status *s)
+{
+	return s->row.held ? "held" : s->row.stopped ? "stopped" : "running";
+}
+
 static void json_line(struct buf *out, const struct group_status *s)
 {
 	buf_adds(out, "{\"name\":");
 	json_quote_span(out, span_str(s->row.name));
 	buf_addf(out, ",\"state\":\"%s\",\"position\":%lld,\"lag\":%lld,"
 	    "\"parked\":%lld,\"retrying\":%lld,\"workers\":%d,\"error\":",
-	    s->row.stopped ? "stopped" : "running", (long long)s->position,
+	    state(s), (long long)s->position,
 	    (long long)s->lag, (long long)s->parked, (long long)s->retrying,
 	    s->workers);
 	if (s->row.error)
@@ -37,7 +42,7 @@ static void text_line(struct buf *out, const struct group_status *s,
     int width)
 {
 	buf_addf(out, "%-*s  %-7s %9lld %7lld %7lld %8lld %7d", width,
-	    s->row.name, s->row.stopped ? "stopped" : "running",
+	    s->row.name, state(s),
 	    (long long)s->position, (long long)s->lag, (long long)s->parked,
 	    (long long)s->retrying, s->workers);
 	if (s->row.error) {

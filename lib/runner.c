@@ -643,7 +643,11 @@ static void tell_left(const struct lane *l, const struct group_row *row,
 
 	if (l->told)
 		return;
-	if (row->stopped)
+	if (row->held)
+		runner_say(l->runner, "%s: is held back: a new epoch has begun"
+		    ", and it would do again what it did for another store; "
+		    "let it go on with es-group adopt %s", name, name);
+	else if (row->stopped)
 		runner_say(l->runner, "%s: is stopped%s%s; start it with "
 		    "es-group start %s", name, row->error ? ": " : "",
 		    row->error ? row->error : "", name);

@@ -282,7 +282,7 @@ int store_begin(struct store *s, struct es_err *err)
 	if (db_begin(s->db, err) < 0)
 		return -1;
 	s->open = true;
-	s->broken = false;
+	s->broken = s->epoch_begun = false;
 	s->before = s->head;
 	if (refresh(s, err) < 0) {
 		store_rollback(s);
@@ -323,6 +323,8 @@ void store_rollback(struct store *s)
 	db_rollback(s->db);
 	index_rollback(s->index);
 	names_rollback(s->names);
+	if (s->epoch_begun)
+		memcpy(s->epoch, s->epoch_before, UUID_TEXT);
 	s->head = s->before;
 	if (s->catalog_at > s->before) {
 		s->catalog_at = -1;

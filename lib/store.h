@@ -69,6 +69,14 @@ bool store_broken(const struct store *);
  * it itself when a disk is full, and what came then would stand alone.
  */
 int store_check_open(struct store *, struct es_err *err);
+/*
+ * Begin a new epoch in the open transaction: the log is from here on another
+ * one than that of which it had the messages up to branched_at (0: none).
+ * store_epoch() is the new one at once, and the old one again after a
+ * rollback.
+ */
+int store_begin_epoch(struct store *, int64_t branched_at,
+    struct es_err *err);
 /* Head before the transaction's own messages. */
 int64_t store_before(const struct store *);
 /* The clock of the open transaction: stored_at of what it appends. */

@@ -26,6 +26,8 @@ struct store {
 	bool open;
 	int64_t before, now;
 	bool broken;		/* a write failed: only a rollback is left */
+	bool epoch_begun;
+	char epoch_before[UUID_TEXT];
 	/* statements */
 	sqlite3_stmt *state, *epoch_now, *by_position, *by_id, *digests, *get_outcome;
 	sqlite3_stmt *insert, *insert_id, *set_catalog;

@@ -138,6 +138,34 @@ static void test_same_file(void)
 	store_close(s);
 }
 
+static void test_epoch(void)
+{
+	struct store *s = unit_store(), *r = unit_open(false);
+	char first[UUID_TEXT];
+
+	unit_put(s, "{'type':'t'}");
+	memcpy(first, store_epoch(s), sizeof first);
+	check_int(store_begin_epoch(s, 0, &err), -1);
+	need(store_begin(s, &err) == 0);
+	check_int(store_begin_epoch(s, 1, &err), 0);
+	check(strcmp(store_epoch(s), first) != 0);
+	check_int(store_begin_epoch(s, 1, &err), 0);
+	store_rollback(s);
+	check_str(store_epoch(s), first);
+	check_int(store_check_same(s, &err), 0);
+	need(store_begin(s, &err) == 0);
+	check_int(store_begin_epoch(s, 1, &err), 0);
+	need(store_commit(s, &err) == 0);
+	check_int(store_check_same(s, &err), 0);
+	check_str(store_epoch(r), first);
+	check_int(store_check_same(r, &err), -1);
+	store_close(r);
+	r = unit_open(false);
+	check_str(store_epoch(r), store_epoch(s));
+	store_close(r);
+	store_close(s);
+}
+
 /* ---- identity ---- */
 
 static void repeats(struct store *s, const char *line, int64_t position)
@@ -842,6 +870,7 @@ int main(void)
 	test_create();
 	test_refused();
 	test_same_file();
+	test_epoch();
 	test_identity();
 	test_identity_inside();
 	test_identity_rewritten();
