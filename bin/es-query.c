@@ -65,7 +65,7 @@ struct options {
 
 /* How messages are printed. */
 struct output {
-	bool pretty, colour, each;	/* each: a message a write */
+	bool pretty, colour, each;	/* each: keep nothing back */
 	int width;
 	int64_t printed;
 	struct buf line;
@@ -175,28 +175,41 @@ static int parse_options(struct options *o, int argc, char **argv,
 
 /* ---- printing ---- */
 
-static int print_message(struct output *out, const struct message *m,
+static int hand_on(struct output *out, struct span text, int64_t messages,
     struct es_err *err)
 {
-	buf_truncate(&out->line, 0);
-	if (out->pretty)
-		message_print_pretty(&out->line, m, out->colour, out->width);
-	else
-		message_print(&out->line, m);
-	if (buf_check(&out->line, err) < 0 ||
-	    cli_write(out->line.p, out->line.n, err) < 0)
+	if (cli_write(text.p, text.n, err) < 0)
 		return -1;
-	out->printed++;
+	out->printed += messages;
 	return out->each ? cli_flush(err) : 0;
 }
 
-static int print_all(struct find *f, struct output *out, struct es_err *err)
+static int print_pretty(struct find *f, struct output *out,
+    struct es_err *err)
 {
 	struct message m;
 	int r;
 
-	while ((r = find_next(f, &m, err)) > 0)
-		if (print_message(out, &m, err) < 0)
+	while ((r = find_next(f, &m, err)) > 0) {
+		buf_truncate(&out->line, 0);
+		message_print_pretty(&out->line, &m, out->colour, out->width);
+		if (buf_check(&out->line, err) < 0 ||
+		    hand_on(out, buf_span(&out->line), 1, err) < 0)
+			return -1;
+	}
+	return r;
+}
+
+static int print_all(struct find *f, struct output *out, struct es_err *err)
+{
+	struct span lines;
+	int64_t n;
+	int r;
+
+	if (out->pretty)
+		return print_pretty(f, out, err);
+	while ((r = find_lines(f, &lines, &n, err)) > 0)
+		if (hand_on(out, lines, n, err) < 0)
 			return -1;
 	return r;
 }

@@ -113,6 +113,7 @@ bool db_outdated(const struct db *db)
 	    wal || modified(db->path) != db->modified);
 }
 
+/* A db is one thread's, so that SQLite need not lock at each call. */
 static int open_reader(struct db *db, struct es_err *err)
 {
 	struct buf uri = {0};
@@ -121,9 +122,11 @@ static int open_reader(struct db *db, struct es_err *err)
 
 	if (directory_writable(db->path, &yes, err) < 0)
 		return -1;
-	if (yes)
-		return sqlite3_open_v2(db->path, &db->h, SQLITE_OPEN_READONLY,
-		    NULL) == SQLITE_OK ? 0 : db_fail(db, err);
+	if (yes) {
+		rc = sqlite3_open_v2(db->path, &db->h,
+		    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+		return rc == SQLITE_OK ? 0 : db_fail(db, err);
+	}
 	if (has_content(db->path, "-wal", &yes, err) < 0)
 		return -1;
 	if (yes)
@@ -137,14 +140,15 @@ static int open_reader(struct db *db, struct es_err *err)
 	if (buf_check(&uri, err) < 0)
 		return -1;
 	rc = sqlite3_open_v2(uri.p, &db->h,
-	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+	    NULL);
 	buf_free(&uri);
 	return rc == SQLITE_OK ? 0 : db_fail(db, err);
 }
 
 static int open_writer(struct db *db, struct es_err *err)
 {
-	int flags = SQLITE_OPEN_READWRITE |
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 	    (db->mode == DB_CREATE ? SQLITE_OPEN_CREATE : 0);
 
 	if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)

@@ -1,210 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "find.h"
-#include "plan.h"
-
-#define PAGE_FIRST 64		/* candidates of the first page */
-#define PAGE_MAX 4096
-#define PAGE_BYTES (1024 * 1024)
-
-struct find {
-	struct store *store;
-	const struct query *query;
-	struct query_bounds bounds;
-	struct plan plan;
-	int64_t head;
-	int64_t after, before;	/* what is still to be read, exclusive */
-	int64_t left;		/* of the limit; -1: none */
-	int64_t covered;
-	bool exhausted;		/* no candidates left in (after, before) */
-	/* newest matches of the items with `last`, ascending */
-	int64_t *last;
-	size_t n_last;
-	/* the page */
-	size_t page;
-	struct arena arena;
-	struct message *found;
-	size_t n, at, cap;
-	int64_t *candidates;
-	sqlite3_stmt *scan, *scan_back;
-};
-
-/* ---- snapshots ---- */
-
-/* Inside a write transaction a page reads in that one. */
-static int page_begin(struct store *s, struct es_err *err)
-{
-	if (s->db->writing)
-		return 0;
-	if (db_read_begin(s->db, err) < 0)
-		return -1;
-	if (store_refresh(s, err) < 0) {
-		db_read_end(s->db);
-		return -1;
-	}
-	return 0;
-}
-
-static void page_end(struct store *s)
-{
-	if (!s->db->writing)
-		db_read_end(s->db);
-}
-
-/* ---- one page ---- */
-
-static int keep(struct find *f, const struct message *m, struct es_err *err)
-{
-	if (f->n == f->cap) {
-		size_t cap = f->cap ? f->cap * 2 : 64;
-		struct message *v = realloc(f->found, cap * sizeof *v);
-
-		if (!v)
-			return es_fail_nomem(err);
-		f->found = v;
-		f->cap = cap;
-	}
-	f->found[f->n++] = *m;
-	return 0;
-}
-
-static bool is_last(const struct find *f, int64_t position)
-{
-	size_t i;
-
-	for (i = 0; i < f->n_last; i++)
-		if (f->last[i] == position)
-			return true;
-	return false;
-}
-
-static int take_row(struct find *f, sqlite3_stmt *st, struct es_err *err)
-{
-	struct message m;
-	int shape;
-
-	f->store->messages_read++;
-	if (row_read(f->store->names, st, &f->arena, &m, &shape, err) < 0)
-		return -1;
-	if (!f->plan.everything && !is_last(f, m.position)) {
-		int r = plan_match(f->store, f->query, true, &m, shape, err);
-
-		if (r <= 0)
-			return r;
-	}
-	return keep(f, &m, err);
-}
-
-/* Everything: rows in order of position. */
-static int scan_page(struct find *f, struct es_err *err)
-{
-	sqlite3_stmt *st = f->bounds.reverse ? f->scan_back : f->scan;
-	size_t rows = 0;
-	int r = 0;
-
-	sqlite3_bind_int64(st, 1, f->after);
-	sqlite3_bind_int64(st, 2, f->before);
-	while (rows < f->page && f->arena.used < PAGE_BYTES &&
-	    (r = db_row(f->store->db, st, err)) > 0) {
-		rows++;
-		if (take_row(f, st, err) < 0) {
-			r = -1;
-			break;
-		}
-	}
-	sqlite3_reset(st);
-	if (r < 0)
-		return -1;
-	if (r == 0 && rows < f->page && f->arena.used < PAGE_BYTES)
-		f->exhausted = true;
-	if (f->n > 0) {
-		int64_t reached = f->found[f->n - 1].position;
-
-		*(f->bounds.reverse ? &f->before : &f->after) = reached;
-	}
-	return 0;
-}
-
-/* The positions of the `last` items count as one more stream. */
-static size_t merge_last(const struct find *f, int64_t *v, size_t n,
-    size_t max)
-{
-	size_t i, k;
-
-	for (i = 0; i < f->n_last; i++) {
-		int64_t p = f->last[i];
-		bool back = f->bounds.reverse;
-
-		if (p <= f->after || p >= f->before)
-			continue;
-		for (k = 0; k < n && (back ? v[k] > p : v[k] < p); k++)
-			;
-		if ((k < n && v[k] == p) || k == max)
-			continue;
-		if (n == max)
-			n--;
-		memmove(v + k + 1, v + k, (n - k) * sizeof *v);
-		v[k] = p;
-		n++;
-	}
-	return n;
-}
-
-static int fetch(struct find *f, int64_t position, struct es_err *err)
-{
-	sqlite3_stmt *st = f->store->by_position;
-	int r;
-
-	sqlite3_bind_int64(st, 1, position);
-	r = db_row(f->store->db, st, err);
-	if (r < 0)
-		return -1;
-	if (r == 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: the index names "
-		    "position %lld, which is not there (see es-check)",
-		    f->store->db->path, (long long)position);
-	r = take_row(f, st, err);
-	sqlite3_reset(st);
-	return r;
-}
-
-static int index_page(struct find *f, struct es_err *err)
-{
-	size_t n, i, before;
-
-	if (plan_read(f->store, &f->plan, f->after, f->before,
-	    f->bounds.reverse, f->candidates, f->page, &n, err) < 0)
-		return -1;
-	before = n;
-	n = merge_last(f, f->candidates, n, f->page);
-	for (i = 0; i < n && f->arena.used < PAGE_BYTES; i++) {
-		if (fetch(f, f->candidates[i], err) < 0)
-			return -1;
-		*(f->bounds.reverse ? &f->before : &f->after) =
-		    f->candidates[i];
-	}
-	f->exhausted = before < f->page && n < f->page && i == n;
-	return 0;
-}
-
-static int read_page(struct find *f, struct es_err *err)
-{
-	int r;
-
-	f->n = f->at = 0;
-	arena_reset(&f->arena);
-	if (page_begin(f->store, err) < 0)
-		return -1;
-	r = f->plan.shapes != names_shapes(f->store->names) ?
-	    plan_make(f->store, f->query, true, &f->plan, err) : 0;
-	if (r == 0)
-		r = f->plan.everything ? scan_page(f, err) :
-		    index_page(f, err);
-	page_end(f->store);
-	f->page = f->page * 4 < PAGE_MAX ? f->page * 4 : PAGE_MAX;
-	return r;
-}
+#include "findint.h"
 
 /* ---- bounds ---- */
 
@@ -355,20 +152,6 @@ static int begin_range(struct find *f, int64_t head, struct es_err *err)
 	    apply_tail(f, err) < 0 ? -1 : 0;
 }
 
-static int prepare_scan(struct find *f, struct es_err *err)
-{
-	struct db *db = f->store->db;
-
-	if (!f->query->everything)
-		return 0;
-	return f->bounds.reverse ? db_prepare(db, "select " ROW_COLUMNS
-	    " from message where position > ? and position < ? "
-	    "order by position desc", &f->scan_back, err) :
-	    db_prepare(db, "select " ROW_COLUMNS " from message "
-	    "where position > ? and position < ? order by position",
-	    &f->scan, err);
-}
-
 int find_open(struct store *s, const struct query *q,
     const struct query_bounds *b, int64_t head, struct find **out,
     struct es_err *err)
@@ -376,7 +159,7 @@ int find_open(struct store *s, const struct query *q,
 	struct find *f = calloc(1, sizeof *f);
 
 	*out = NULL;
-	if (!f || !(f->candidates = malloc(PAGE_MAX * sizeof(int64_t)))) {
+	if (!f || !(f->candidates = malloc(FIND_PAGE_MAX * sizeof(int64_t)))) {
 		free(f);
 		return es_fail_nomem(err);
 	}
@@ -386,9 +169,9 @@ int find_open(struct store *s, const struct query *q,
 	f->after = f->bounds.after;
 	f->left = f->bounds.limit;
 	/* Who wants few messages is not made to read many. */
-	f->page = f->left > 0 && f->left < PAGE_FIRST ? (size_t)f->left :
-	    PAGE_FIRST;
-	if (prepare_scan(f, err) < 0 || begin_range(f, head, err) < 0) {
+	f->page = f->left > 0 && f->left < FIND_PAGE_FIRST ? (size_t)f->left :
+	    FIND_PAGE_FIRST;
+	if (find_prepare(f, err) < 0 || begin_range(f, head, err) < 0) {
 		find_close(f);
 		return -1;
 	}
@@ -403,15 +186,16 @@ void find_close(struct find *f)
 		return;
 	plan_free(&f->plan);
 	sqlite3_finalize(f->scan);
-	sqlite3_finalize(f->scan_back);
 	arena_free(&f->arena);
+	buf_free(&f->lines);
 	free(f->found);
 	free(f->candidates);
 	free(f->last);
 	free(f);
 }
 
-int find_next(struct find *f, struct message *out, struct es_err *err)
+/* 1 when the page has messages, 0 at the end, -1. */
+static int next_page(struct find *f, struct es_err *err)
 {
 	if (f->left == 0)
 		return 0;
@@ -425,13 +209,43 @@ int find_next(struct find *f, struct message *out, struct es_err *err)
 				    f->bounds.before - 1 : f->head;
 			return 0;
 		}
-		if (read_page(f, err) < 0)
+		if (find_page(f, err) < 0)
 			return -1;
 	}
-	*out = f->found[f->at++];
-	f->covered = out->position;
+	return 1;
+}
+
+static void given(struct find *f, size_t n, int64_t position)
+{
+	f->at += n;
+	f->covered = position;
 	if (f->left > 0)
-		f->left--;
+		f->left -= (int64_t)n;
+}
+
+int find_next(struct find *f, struct message *out, struct es_err *err)
+{
+	int r = next_page(f, err);
+
+	if (r <= 0)
+		return r;
+	*out = f->found[f->at];
+	given(f, 1, out->position);
+	return 1;
+}
+
+int find_lines(struct find *f, struct span *lines, int64_t *count,
+    struct es_err *err)
+{
+	int r;
+
+	f->as_lines = true;
+	r = next_page(f, err);
+	if (r <= 0)
+		return r;
+	*lines = buf_span(&f->lines);
+	*count = (int64_t)f->n;
+	given(f, f->n, f->reached);
 	return 1;
 }
 
@@ -449,7 +263,7 @@ int find_more(struct find *f, struct es_err *err)
 {
 	f->after = f->head > f->after ? f->head : f->after;
 	f->bounds.tail = -1;
-	f->page = PAGE_FIRST;
+	f->page = FIND_PAGE_FIRST;
 	return begin_range(f, 0, err);
 }
 

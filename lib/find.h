@@ -6,7 +6,7 @@
  * none is held between pages, so a slow reader never keeps the WAL from being
  * reset.  Inside a store's open write transaction pages read in that one.
  *
- *   find_open -> find_next* -> find_close
+ *   find_open -> find_next* | find_lines* -> find_close
  *
  * A find borrows store and query.  Messages of find_next() are valid until the
  * next call.
@@ -36,6 +36,12 @@ int find_open(struct store *, const struct query *,
     struct es_err *err);
 /* 1 with a message, 0 at the end, -1. */
 int find_next(struct find *, struct message *out, struct es_err *err);
+/*
+ * Instead of find_next(): those of the next page, *count of them, as lines (of
+ * which the last ends in a newline, too); valid until the next call.
+ */
+int find_lines(struct find *, struct span *lines, int64_t *count,
+    struct es_err *err);
 int64_t find_head(const struct find *);		/* the head it reads up to */
 /*
  * The last position up to which all that matches was given: head at the end,

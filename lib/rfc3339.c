@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "rfc3339.h"
 
 static bool number(const char *p, int n, int *out)
@@ -13,7 +15,8 @@ static bool number(const char *p, int n, int *out)
 	return true;
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
+/* Inline: a division by what is known is a multiplication. */
+static inline int64_t floor_div(int64_t a, int64_t b)
 {
 	return a / b - (a % b < 0);
 }
@@ -118,34 +121,58 @@ bool rfc3339_parse(struct span text, int64_t *micros)
 	return true;
 }
 
-static char *put(char *p, int v, int n)
+/* Two digits; v < 100. */
+static char *put2(char *p, unsigned v)
 {
-	for (int i = n - 1; i >= 0; i--, v /= 10)
-		p[i] = (char)('0' + v % 10);
-	return p + n;
+	p[0] = (char)('0' + v / 10);
+	p[1] = (char)('0' + v % 10);
+	return p + 2;
+}
+
+static void put_day(char *p, int64_t day)
+{
+	int y, m, d;
+
+	civil_from_days(day, &y, &m, &d);
+	p = put2(put2(p, (unsigned)y / 100 % 100), (unsigned)y % 100);
+	*p++ = '-';
+	p = put2(p, (unsigned)m);
+	*p++ = '-';
+	put2(p, (unsigned)d);
+}
+
+char *rfc3339_put(char *p, int64_t micros)
+{
+	/* Times come in order: most are of the same day as the last one. */
+	static _Thread_local int64_t last = INT64_MIN;
+	static _Thread_local char date[10];
+	int64_t second = floor_div(micros, 1000000);
+	int64_t day = floor_div(second, 86400);
+	unsigned rest = (unsigned)(second - day * 86400);
+	unsigned fraction = (unsigned)(micros - second * 1000000);
+
+	if (day != last)
+		put_day(date, last = day);
+	memcpy(p, date, sizeof date);
+	p += sizeof date;
+	*p++ = 'T';
+	p = put2(p, rest / 3600);
+	*p++ = ':';
+	p = put2(p, rest / 60 % 60);
+	*p++ = ':';
+	p = put2(p, rest % 60);
+	*p++ = '.';
+	p = put2(p, fraction / 10000);
+	p = put2(p, fraction / 100 % 100);
+	p = put2(p, fraction % 100);
+	*p++ = 'Z';
+	return p;
 }
 
 void rfc3339_print(struct buf *out, int64_t micros)
 {
-	int64_t second = floor_div(micros, 1000000);
-	int64_t day = floor_div(second, 86400);
-	int rest = (int)(second - day * 86400), y, m, d;
-	char text[27], *p = text;
+	char text[RFC3339_BYTES];
 
-	civil_from_days(day, &y, &m, &d);
-	p = put(p, y, 4);
-	*p++ = '-';
-	p = put(p, m, 2);
-	*p++ = '-';
-	p = put(p, d, 2);
-	*p++ = 'T';
-	p = put(p, rest / 3600, 2);
-	*p++ = ':';
-	p = put(p, rest / 60 % 60, 2);
-	*p++ = ':';
-	p = put(p, rest % 60, 2);
-	*p++ = '.';
-	p = put(p, (int)(micros - second * 1000000), 6);
-	*p = 'Z';
+	rfc3339_put(text, micros);
 	buf_add(out, text, sizeof text);
 }

@@ -14,7 +14,10 @@
 /* Whether text is a time; micros may be NULL. */
 bool rfc3339_parse(struct span text, int64_t *micros);
 
-/* YYYY-MM-DDTHH:MM:SS.ffffffZ; 27 bytes. */
+#define RFC3339_BYTES 27
+
+/* YYYY-MM-DDTHH:MM:SS.ffffffZ; RFC3339_BYTES, without a NUL. */
+char *rfc3339_put(char *to, int64_t micros);	/* returns what is behind */
 void rfc3339_print(struct buf *out, int64_t micros);
 
 #endif

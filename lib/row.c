@@ -3,35 +3,56 @@
 #include "hash.h"
 #include "row.h"
 
-static struct span read_id(sqlite3_stmt *st, int column, struct arena *a)
+static struct span text_of(sqlite3_value *v)
 {
-	if (sqlite3_column_type(st, column) == SQLITE_BLOB &&
-	    sqlite3_column_bytes(st, column) == 16) {
-		char *text = arena_bytes(a, UUID_TEXT);
+	const void *p;
+	int n;
 
-		if (!text)
-			return SPAN_NONE;
-		hash_uuid_text(sqlite3_column_blob(st, column), text);
-		return (struct span){text, UUID_TEXT - 1};
-	}
-	return arena_copy(a, db_text(st, column));
+	if (sqlite3_value_type(v) == SQLITE_NULL)
+		return SPAN_NONE;
+	p = sqlite3_value_blob(v);
+	n = sqlite3_value_bytes(v);
+	return (struct span){n ? p : "", (size_t)n};
 }
 
-static struct span read_time(sqlite3_stmt *st, int column, int64_t otherwise,
+static struct span read_id(sqlite3_value *v, struct arena *a)
+{
+	struct span s = text_of(v);
+	char *text;
+
+	if (s.n != 16 || sqlite3_value_type(v) != SQLITE_BLOB)
+		return arena_copy(a, s);
+	text = arena_bytes(a, UUID_TEXT);
+	if (!text)
+		return SPAN_NONE;
+	hash_uuid_text((const unsigned char *)s.p, text);
+	return (struct span){text, UUID_TEXT - 1};
+}
+
+/* NULL: the message's own id. */
+static struct span read_cause(sqlite3_value *v, struct span id,
+    struct arena *a)
+{
+	return sqlite3_value_type(v) == SQLITE_NULL ? id : read_id(v, a);
+}
+
+static struct span read_time(sqlite3_value *v, int64_t otherwise,
     struct arena *a)
 {
 	int64_t micros = otherwise;
-	struct buf text = {0};
-	struct span s;
+	char *text;
 
-	if (sqlite3_column_type(st, column) == SQLITE_TEXT)
-		return arena_copy(a, db_text(st, column));
-	if (sqlite3_column_type(st, column) == SQLITE_INTEGER)
-		micros = sqlite3_column_int64(st, column);
-	rfc3339_print(&text, micros);
-	s = arena_copy(a, buf_span(&text));
-	buf_free(&text);
-	return s;
+	switch (sqlite3_value_type(v)) {
+	case SQLITE_TEXT:
+		return arena_copy(a, text_of(v));
+	case SQLITE_INTEGER:
+		micros = sqlite3_value_int64(v);
+	}
+	text = arena_bytes(a, RFC3339_BYTES);
+	if (!text)
+		return SPAN_NONE;
+	rfc3339_put(text, micros);
+	return (struct span){text, RFC3339_BYTES};
 }
 
 int row_type(sqlite3_stmt *st)
@@ -39,35 +60,60 @@ int row_type(sqlite3_stmt *st)
 	return sqlite3_column_int(st, 13);
 }
 
+/*
+ * A column is fetched once and then asked: each sqlite3_column_*() would look
+ * for it anew.  SQLite gives no guarantee for such values where other threads
+ * use the connection; a db is one thread's.
+ */
+void row_values(sqlite3_stmt *st, sqlite3_value *v[ROW_VALUES])
+{
+	int i;
+
+	for (i = 0; i < ROW_VALUES; i++)
+		v[i] = sqlite3_column_value(st, i);
+}
+
+int row_borrow(const struct names *names, sqlite3_value **v, struct arena *a,
+    struct message *m, int *shape, struct es_err *err)
+{
+	*m = (struct message){0};
+	m->position = sqlite3_value_int64(v[0]);
+	*shape = sqlite3_value_int(v[1]);
+	m->kind = sqlite3_value_int(v[2]) == KIND_COMMAND ? KIND_COMMAND :
+	    KIND_EVENT;
+	m->version = sqlite3_value_int64(v[3]);
+	m->id = read_id(v[4], a);
+	m->tags = text_of(v[5]);
+	m->payload = text_of(v[6]);
+	m->metadata = text_of(v[7]);
+	if (!m->metadata.p)
+		m->metadata = SPAN_LIT("{}");
+	m->causation_id = read_cause(v[8], m->id, a);
+	m->correlation_id = read_cause(v[9], m->id, a);
+	m->stored_at = sqlite3_value_int64(v[11]);
+	m->created_at = read_time(v[10], m->stored_at, a);
+	m->erased_at = sqlite3_value_int64(v[12]);
+	m->type = names_type_text(names, sqlite3_value_int(v[13]));
+	return a->failed ? es_fail_nomem(err) : 0;
+}
+
+int row_keep(struct arena *a, struct message *m, struct es_err *err)
+{
+	m->tags = arena_copy(a, m->tags);
+	m->payload = arena_copy(a, m->payload);
+	m->metadata = arena_copy(a, m->metadata);
+	return a->failed ? es_fail_nomem(err) : 0;
+}
+
 int row_read(const struct names *names, sqlite3_stmt *st, struct arena *a,
     struct message *m, int *shape, struct es_err *err)
 {
-	int s = sqlite3_column_int(st, 1);
+	sqlite3_value *v[ROW_VALUES];
+	int unused;
 
-	*m = (struct message){0};
-	m->position = sqlite3_column_int64(st, 0);
-	m->type = names_type_text(names, row_type(st));
-	m->kind = sqlite3_column_int(st, 2) == KIND_COMMAND ? KIND_COMMAND :
-	    KIND_EVENT;
-	m->version = sqlite3_column_int64(st, 3);
-	m->id = read_id(st, 4, a);
-	m->tags = arena_copy(a, db_text(st, 5));
-	m->payload = arena_copy(a, db_text(st, 6));
-	m->metadata = arena_copy(a, db_text(st, 7));
-	if (!m->metadata.p)
-		m->metadata = SPAN_LIT("{}");
-	m->causation_id = read_id(st, 8, a);
-	if (!m->causation_id.p)
-		m->causation_id = m->id;
-	m->correlation_id = read_id(st, 9, a);
-	if (!m->correlation_id.p)
-		m->correlation_id = m->id;
-	m->stored_at = sqlite3_column_int64(st, 11);
-	m->created_at = read_time(st, 10, m->stored_at, a);
-	m->erased_at = sqlite3_column_int64(st, 12);
-	if (shape)
-		*shape = s;
-	return a->failed ? es_fail_nomem(err) : 0;
+	row_values(st, v);
+	return row_borrow(names, v, a, m, shape ? shape : &unused, err) < 0 ?
+	    -1 : row_keep(a, m, err);
 }
 
 void row_bind_id(sqlite3_stmt *st, int parameter, struct span id,

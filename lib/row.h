@@ -20,6 +20,18 @@
 int row_read(const struct names *, sqlite3_stmt *, struct arena *,
     struct message *out, int *shape, struct es_err *err);
 
+/*
+ * The same in steps, for what is only looked at: the values of a statement's
+ * row (or those that an SQL function was called with, in the same order); the
+ * message, whose tags, payload and metadata stand in the values, until the next
+ * step or reset; a copy of these.
+ */
+#define ROW_VALUES 14
+void row_values(sqlite3_stmt *, sqlite3_value *v[ROW_VALUES]);
+int row_borrow(const struct names *, sqlite3_value **v, struct arena *,
+    struct message *out, int *shape, struct es_err *err);
+int row_keep(struct arena *, struct message *, struct es_err *err);
+
 /* The number of its type, see names.h. */
 int row_type(sqlite3_stmt *);
 

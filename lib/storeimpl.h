@@ -10,6 +10,8 @@
 #include "row.h"
 #include "store.h"
 
+struct find;
+
 struct store {
 	struct db *db;
 	char id[UUID_TEXT], epoch[UUID_TEXT];
@@ -40,6 +42,8 @@ struct store {
 	struct arena arena;
 	struct buf line, payload, came_in;
 	uint64_t messages_read;	/* by finds */
+	bool takes;		/* the function of findpage.c is there */
+	struct find *taking;	/* and works for this one */
 };
 
 /* 1: a store of this format, 0: empty, -1: something else. */

@@ -364,6 +364,36 @@ static void compare_find(struct store *s, const struct query *q,
 	find_close(f);
 }
 
+/* As lines: the same messages, and the same is covered. */
+static void compare_lines(struct store *s, const struct query *q,
+    const struct query_bounds *b, int64_t head)
+{
+	struct buf want = {0}, got = {0};
+	struct find *f;
+	struct span lines;
+	int64_t n, count = 0, i;
+	int r;
+
+	for (i = 0; i < n_wanted; i++)
+		message_print(&want, &model[wanted[i] - 1].m);
+	if (find_open(s, q, b, head, &f, &err) < 0)
+		tell(q, b, err.text);
+	while ((r = find_lines(f, &lines, &n, &err)) > 0) {
+		buf_add_span(&got, lines);
+		count += n;
+	}
+	if (r < 0)
+		tell(q, b, err.text);
+	if (count != n_wanted || !span_eq(buf_span(&got), buf_span(&want)))
+		tell(q, b, "other lines");
+	if (!b->reverse && !b->since && b->tail < 0 && find_covered(f) !=
+	    covered(b, head ? head : n_model, count == b->limit))
+		tell(q, b, "covers something else as lines");
+	find_close(f);
+	buf_free(&want);
+	buf_free(&got);
+}
+
 static void compare_count(struct store *s, const struct query *q,
     const struct query_bounds *b, int64_t head)
 {
@@ -404,6 +434,8 @@ static void compare(struct store *s, int rounds)
 
 		answer(&q, &b, head ? head : n_model);
 		compare_find(s, &q, &b, head);
+		if (rnd(2) == 0)
+			compare_lines(s, &q, &b, head);
 		if (rnd(4) == 0)
 			compare_count(s, &q, &b, head);
 		compare_any(s, &q);

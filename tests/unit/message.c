@@ -261,6 +261,35 @@ static void test_depth(void)
 
 /* ---- printing ---- */
 
+/* Every byte that a string can have, at every place of an id. */
+static void test_print_quoted(void)
+{
+	struct buf out = {0}, want = {0};
+	char id[21];
+
+	for (int place = 0; place < 20; place++)
+		for (int c = 1; c < 256; c++) {
+			struct message odd = {.id = {id, 20}, .type =
+			    SPAN_LIT("a"), .payload = SPAN_LIT("{}"),
+			    .metadata = SPAN_LIT("{}"), .causation_id =
+			    {id, 20}, .correlation_id = SPAN_LIT("k")};
+			const char *found;
+
+			memset(id, 'x', 20);
+			id[place] = (char)c;
+			buf_truncate(&out, 0);
+			buf_truncate(&want, 0);
+			message_print(&out, &odd);
+			json_quote(&want, id, 20);
+			found = memmem(out.p, out.n, want.p, want.n);
+			check(found && memmem(found + 1, out.n -
+			    (size_t)(found + 1 - out.p), want.p, want.n));
+			check_int(strlen(out.p), out.n);
+		}
+	buf_free(&out);
+	buf_free(&want);
+}
+
 static const char full[] =
     "{\"position\":12,\"id\":\"i\\\\1\",\"kind\":\"command\",\"type\":\"a.b\","
     "\"version\":2,\"tags\":[\"x:1\"],\"payload\":{ \"n\": 1.50 },"
@@ -385,6 +414,7 @@ int main(void)
 	test_long_lines();
 	test_depth();
 	test_print();
+	test_print_quoted();
 	test_parse_stored();
 	test_pretty();
 	test_every_byte();
