@@ -36,7 +36,7 @@ enum cli_id {
 	CLI_EACH, CLI_UNLESS, CLI_PRINT, CLI_PATH, CLI_REBUILD, CLI_NEW,
 	CLI_CATALOG, CLI_RETRIES, CLI_DEADLINE, CLI_ONCE, CLI_BREAKER,
 	CLI_TIMEOUT, CLI_FORCE, CLI_STRICT,
-	CLI_LISTEN, CLI_HOST, CLI_NO_REACT
+	CLI_LISTEN, CLI_HOST, CLI_NO_REACT, CLI_SALVAGE
 };
 
 /* What a program says of itself; all static text. */
@@ -162,5 +162,21 @@ void cli_lines_close(struct cli_lines *);
 /* ---- terminals ---- */
 bool cli_colour(FILE *);	/* a terminal, and NO_COLOR is not set */
 int cli_width(FILE *);		/* columns, 0 when not a terminal */
+
+/*
+ * ---- progress: a line on stderr where that is a terminal, without -q ----
+ * Drawn ten times a second at most, however often it is told; a total of 0 is
+ * one that is not known.  Clear it before anything else is printed and at the
+ * end.
+ */
+struct cli_progress {
+	/* private */
+	bool on, shown;
+	int64_t drawn;
+};
+void cli_progress_begin(struct cli_progress *, const struct cli *);
+void cli_progress(struct cli_progress *, const char *what, int64_t done,
+    int64_t total);
+void cli_progress_clear(struct cli_progress *);
 
 #endif

@@ -82,6 +82,8 @@ static const struct cli_flag flags[] = {
 	{CLI_HOST, 0, "--host", "NAME",
 	    "another name that this server has (repeat)"},
 	{CLI_NO_REACT, 0, "--no-react", NULL, "do not run es-react beside it"},
+	{CLI_SALVAGE, 0, "--salvage", NULL,
+	    "print every message that can be read"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},
 };
