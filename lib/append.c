@@ -349,6 +349,20 @@ static int write_message(struct store *s, const struct message *m,
 	return 0;
 }
 
+static int find_keys(struct store *s, const struct draft *d,
+    const struct message *m, const struct catalog_entry *entry,
+    struct es_err *err)
+{
+	const struct json_doc *doc = s->payload.n ? NULL :
+	    message_draft_doc(d);
+	void *ctx = (void *)(uintptr_t)entry;
+
+	return doc ? message_keys_parsed(doc, d->tags_at, d->payload_at,
+	    catalog_indexes, ctx, &s->keys, err) :
+	    message_keys(d->tags, m->payload, catalog_indexes, ctx, &s->keys,
+	    err);
+}
+
 /* A message out of a draft, checked but not written; keys are in s->keys. */
 static int make_message(struct store *s, const struct draft *d, bool own,
     char id[UUID_TEXT], struct buf *created, struct message *m,
@@ -365,8 +379,7 @@ static int make_message(struct store *s, const struct draft *d, bool own,
 		m->metadata = SPAN_LIT("{}");
 	if (apply_catalog(s, d, entry, m, err) < 0 ||
 	    make_id(d, id, m, err) < 0 || apply_causes(s, d, m, err) < 0 ||
-	    message_keys(d->tags, m->payload, catalog_indexes,
-	    (void *)(uintptr_t)entry, &s->keys, err) < 0)
+	    find_keys(s, d, m, entry, err) < 0)
 		return -1;
 	m->created_at = d->created_at;
 	if (!m->created_at.p) {

@@ -113,20 +113,34 @@ bool db_outdated(const struct db *db)
 	    wal || modified(db->path) != db->modified);
 }
 
-/* A db is one thread's, so that SQLite need not lock at each call. */
+/*
+ * A struct db belongs to one thread, so SQLite need not guard it; and nobody
+ * asks how much memory it has, which it would count under a mutex.  Both were a
+ * tenth of what an append costs.
+ */
+static int open_handle(struct db *db, const char *name, int flags,
+    struct es_err *err)
+{
+	static bool configured;
+
+	/* Refused, and no matter, when SQLite is in use already. */
+	if (!configured)
+		sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	configured = true;
+	return sqlite3_open_v2(name, &db->h, flags | SQLITE_OPEN_NOMUTEX,
+	    NULL) == SQLITE_OK ? 0 : db_fail(db, err);
+}
+
 static int open_reader(struct db *db, struct es_err *err)
 {
 	struct buf uri = {0};
 	bool yes;
-	int rc;
+	int r;
 
 	if (directory_writable(db->path, &yes, err) < 0)
 		return -1;
-	if (yes) {
-		rc = sqlite3_open_v2(db->path, &db->h,
-		    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-		return rc == SQLITE_OK ? 0 : db_fail(db, err);
-	}
+	if (yes)
+		return open_handle(db, db->path, SQLITE_OPEN_READONLY, err);
 	if (has_content(db->path, "-wal", &yes, err) < 0)
 		return -1;
 	if (yes)
@@ -139,23 +153,22 @@ static int open_reader(struct db *db, struct es_err *err)
 	immutable_uri(db->path, &uri);
 	if (buf_check(&uri, err) < 0)
 		return -1;
-	rc = sqlite3_open_v2(uri.p, &db->h,
-	    SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-	    NULL);
+	r = open_handle(db, uri.p, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+	    err);
 	buf_free(&uri);
-	return rc == SQLITE_OK ? 0 : db_fail(db, err);
+	return r;
 }
 
 static int open_writer(struct db *db, struct es_err *err)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+	int flags = SQLITE_OPEN_READWRITE |
 	    (db->mode == DB_CREATE ? SQLITE_OPEN_CREATE : 0);
 
 	if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
 		return -1;
 	db->bell_fd = bell_ring_open(db->path);
-	if (sqlite3_open_v2(db->path, &db->h, flags, NULL) != SQLITE_OK)
-		return db_fail(db, err);
+	if (open_handle(db, db->path, flags, err) < 0)
+		return -1;
 	if (sqlite3_db_readonly(db->h, "main") == 1)
 		return es_fail(err, ES_FAILED, "%s: cannot be written",
 		    db->path);

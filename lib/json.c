@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "bytes.h"
 #include "json.h"
 #include "utf8.h"
 
@@ -133,30 +134,38 @@ void json_compact(const struct json_doc *d, uint32_t node, struct buf *out)
 	buf_add(out, s.p + from, s.n - from);
 }
 
-void json_quote(struct buf *out, const char *p, size_t n)
+/* The escape of an ASCII character. */
+static char *put_escape(char *to, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t i, from = 0;
+	char name = c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' :
+	    c == '\b' ? 'b' : c == '\f' ? 'f' : c == '"' ? '"' :
+	    c == '\\' ? '\\' : 'u';
+
+	*to++ = '\\';
+	*to++ = name;
+	if (name == 'u') {
+		*to++ = '0';
+		*to++ = '0';
+		*to++ = hex[c >> 4];
+		*to++ = hex[c & 15];
+	}
+	return to;
+}
+
+void json_quote(struct buf *out, const char *p, size_t n)
+{
+	size_t i = 0, from = 0;
+	char escape[6];
 
 	buf_addc(out, '"');
-	for (i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)p[i];
-		const char *name;
-
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-			continue;
-		buf_add(out, p + from, i - from);
-		from = i + 1;
-		buf_addc(out, '\\');
-		name = c == '\n' ? "n" : c == '\t' ? "t" : c == '\r' ? "r" :
-		    c == '\b' ? "b" : c == '\f' ? "f" : c == '"' ? "\"" :
-		    c == '\\' ? "\\" : NULL;
-		if (name) {
-			buf_adds(out, name);
-		} else {
-			buf_adds(out, "u00");
-			buf_addc(out, hex[c >> 4]);
-			buf_addc(out, hex[c & 15]);
+	for (; i < n; i++) {
+		i += bytes_plain(p + i, n - i);
+		if (i < n && (unsigned char)p[i] < 0x80) {
+			buf_add(out, p + from, i - from);
+			buf_add(out, escape, (size_t)(put_escape(escape,
+			    (unsigned char)p[i]) - escape));
+			from = i + 1;
 		}
 	}
 	if (n > from)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "json.h"
 #include "utf8.h"
 
@@ -111,16 +112,15 @@ static bool parse_string(struct parser *ps)
 
 	if (!node)
 		return false;
-	for (i = ps->at + 1; i < ps->n; ) {
+	for (i = ps->at + 1;;) {
+		i += bytes_plain(ps->text + i, ps->n - i);
+		if (i >= ps->n)
+			break;
 		if (u[i] == '"') {
 			i++;
 			node->len = (uint32_t)(i - node->start);
 			ps->at = i;
 			return true;
-		}
-		if (u[i] >= 0x20 && u[i] < 0x80 && u[i] != '\\') {
-			i++;
-			continue;
 		}
 		ps->at = i;
 		if (u[i] == '\\') {
@@ -131,6 +131,8 @@ static bool parse_string(struct parser *ps)
 			i += 1 + len;
 		} else if (u[i] < 0x20) {
 			return bad(ps, "control byte in a string");
+		} else if (u[i] == 0x7f) {
+			i++;
 		} else {
 			len = utf8_length(u + i, ps->n - i);
 			if (!len)

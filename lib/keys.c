@@ -101,18 +101,17 @@ static void fix_spans(struct keys *k)
 	}
 }
 
-static int add_tags(struct keys *k, struct span tags, struct es_err *err)
+static int add_tags(struct keys *k, const struct json_doc *d, uint32_t tags,
+    struct es_err *err)
 {
 	uint32_t i;
 
-	if (json_parse(&k->doc, tags.p, tags.n, err) < 0)
-		return -1;
-	for (i = json_first(&k->doc, 0); i < k->doc.nodes[0].end;
-	    i = json_next(&k->doc, i)) {
+	for (i = json_first(d, tags); i < d->nodes[tags].end;
+	    i = json_next(d, i)) {
 		size_t from = k->text.n;
 		const char *colon;
 
-		json_decode(&k->doc, i, &k->text);
+		json_decode(d, i, &k->text);
 		if (buf_check(&k->text, err) < 0)
 			return -1;
 		colon = memchr(k->text.p + from, ':', k->text.n - from);
@@ -123,26 +122,24 @@ static int add_tags(struct keys *k, struct span tags, struct es_err *err)
 	return 0;
 }
 
-static int add_attributes(struct keys *k, struct span payload,
-    message_indexes *indexes, void *ctx, struct es_err *err)
+static int add_attributes(struct keys *k, const struct json_doc *d,
+    uint32_t payload, message_indexes *indexes, void *ctx, struct es_err *err)
 {
 	uint32_t i;
 
-	if (json_parse(&k->doc, payload.p, payload.n, err) < 0)
-		return -1;
-	for (i = json_first(&k->doc, 0); i < k->doc.nodes[0].end;
-	    i = json_next(&k->doc, i + 1)) {
+	for (i = json_first(d, payload); i < d->nodes[payload].end;
+	    i = json_next(d, i + 1)) {
 		size_t from = k->text.n;
 		struct span name;
 
 		buf_truncate(&k->decoded, 0);
-		name = json_string(&k->doc, i, &k->decoded);
+		name = json_string(d, i, &k->decoded);
 		if (!message_name_indexable(name) ||
 		    (indexes && !indexes(ctx, name)))
 			continue;
 		buf_add_span(&k->text, name);
 		buf_addc(&k->text, ':');
-		if (!message_value_indexable(&k->doc, i + 1, &k->text)) {
+		if (!message_value_indexable(d, i + 1, &k->text)) {
 			buf_truncate(&k->text, from);
 			continue;
 		}
@@ -161,32 +158,75 @@ static int by_text(const void *a, const void *b)
 	return c ? c : (int)x->from_payload - (int)y->from_payload;
 }
 
+/* They are few, as a rule: then qsort() is more work than the sorting. */
+static void sort(struct key *v, size_t n)
+{
+	size_t i, at;
+
+	if (n > KEYS_MAX) {
+		qsort(v, n, sizeof *v, by_text);
+		return;
+	}
+	for (i = 1; i < n; i++) {
+		struct key k = v[i];
+
+		for (at = i; at > 0 && by_text(&v[at - 1], &k) > 0; at--)
+			v[at] = v[at - 1];
+		v[at] = k;
+	}
+}
+
 static void sort_unique(struct keys *k)
 {
 	size_t i, n = 0;
 
 	if (k->n < 2)
 		return;
-	qsort(k->v, k->n, sizeof *k->v, by_text);
+	sort(k->v, k->n);
 	for (i = 0; i < k->n; i++)
 		if (n == 0 || !span_eq(k->v[n - 1].text, k->v[i].text))
 			k->v[n++] = k->v[i];
 	k->n = n;
 }
 
+static void begin(struct keys *k)
+{
+	k->n = 0;
+	buf_truncate(&k->text, 0);
+}
+
+static int end(struct keys *k, struct es_err *err)
+{
+	fix_spans(k);
+	sort_unique(k);
+	if (k->n > KEYS_MAX)
+		return es_fail(err, ES_FAILED, "%zu tags, more than %d "
+		    "(tags and payload attributes together)", k->n, KEYS_MAX);
+	return 0;
+}
+
+int message_keys_parsed(const struct json_doc *d, uint32_t tags,
+    uint32_t payload, message_indexes *indexes, void *ctx, struct keys *out,
+    struct es_err *err)
+{
+	begin(out);
+	if ((tags != JSON_NONE && add_tags(out, d, tags, err) < 0) ||
+	    add_attributes(out, d, payload, indexes, ctx, err) < 0)
+		return -1;
+	return end(out, err);
+}
+
 int message_keys(struct span tags, struct span payload,
     message_indexes *indexes, void *ctx, struct keys *out, struct es_err *err)
 {
-	out->n = 0;
-	buf_truncate(&out->text, 0);
-	if (tags.p && add_tags(out, tags, err) < 0)
+	struct json_doc *d = &out->doc;
+
+	begin(out);
+	if (tags.p && (json_parse(d, tags.p, tags.n, err) < 0 ||
+	    add_tags(out, d, 0, err) < 0))
 		return -1;
-	if (add_attributes(out, payload, indexes, ctx, err) < 0)
+	if (json_parse(d, payload.p, payload.n, err) < 0 ||
+	    add_attributes(out, d, 0, indexes, ctx, err) < 0)
 		return -1;
-	fix_spans(out);
-	sort_unique(out);
-	if (out->n > KEYS_MAX)
-		return es_fail(err, ES_FAILED, "%zu tags, more than %d "
-		    "(tags and payload attributes together)", out->n, KEYS_MAX);
-	return 0;
+	return end(out, err);
 }

@@ -41,6 +41,15 @@ typedef bool message_indexes(void *ctx, struct span name);
 int message_keys(struct span tags, struct span payload,
     message_indexes *indexes, void *ctx, struct keys *out, struct es_err *);
 
+/*
+ * The same of a message that is parsed already: where its payload stands in
+ * the doc, and its tags (JSON_NONE without any).  Most of what keys cost is to
+ * parse them out of the text again.
+ */
+int message_keys_parsed(const struct json_doc *, uint32_t tags,
+    uint32_t payload, message_indexes *indexes, void *ctx, struct keys *out,
+    struct es_err *);
+
 /* Whether a value can be a key; if so its text is appended to out. */
 bool message_value_indexable(const struct json_doc *, uint32_t node,
     struct buf *out);

@@ -113,10 +113,13 @@ enum field {
 	F_COUNT
 };
 
-static const char *const field_names[F_COUNT] = {
-	"position", "id", "kind", "type", "version", "tags", "payload",
-	"metadata", "causation_id", "correlation_id", "created_at",
-	"stored_at", "erased_at"
+#define FIELD(name) {name, sizeof(name) - 1}
+
+static const struct span field_names[F_COUNT] = {
+	FIELD("position"), FIELD("id"), FIELD("kind"), FIELD("type"),
+	FIELD("version"), FIELD("tags"), FIELD("payload"), FIELD("metadata"),
+	FIELD("causation_id"), FIELD("correlation_id"), FIELD("created_at"),
+	FIELD("stored_at"), FIELD("erased_at")
 };
 
 static int unknown_field(struct span name, struct es_err *err)
@@ -149,7 +152,7 @@ static int find_fields(struct message_scratch *s, uint32_t *at,
 		buf_truncate(&s->text, 0);
 		name = json_string(d, i, &s->text);
 		for (f = 0; f < F_COUNT; f++)
-			if (span_is(name, field_names[f]))
+			if (span_eq(name, field_names[f]))
 				break;
 		if (f == F_COUNT)
 			return unknown_field(name, err);
@@ -165,7 +168,7 @@ static int string_field(struct message_scratch *s, const uint32_t *at, int f,
 		return 0;
 	if (s->doc.nodes[at[f]].type != JSON_STRING)
 		return es_fail(err, ES_FAILED, "%s: must be a string",
-		    field_names[f]);
+		    field_names[f].p);
 	*out = json_string(&s->doc, at[f], &s->text);
 	return buf_check(&s->text, err);
 }
@@ -178,7 +181,7 @@ static int object_field(struct message_scratch *s, const uint32_t *at, int f,
 		return 0;
 	if (s->doc.nodes[at[f]].type != JSON_OBJECT)
 		return es_fail(err, ES_FAILED, "%s: must be an object",
-		    field_names[f]);
+		    field_names[f].p);
 	*out = json_text(&s->doc, at[f]);
 	return 0;
 }
@@ -214,6 +217,7 @@ static int parse_names(struct message_scratch *s, const uint32_t *at,
 static int parse_values(struct message_scratch *s, const uint32_t *at,
     struct draft *m, struct es_err *err)
 {
+	m->tags_at = JSON_NONE;
 	if (at[F_VERSION] != JSON_NONE && json_int(&s->doc, at[F_VERSION], 1,
 	    INT32_MAX, &m->version) < 0)
 		return es_fail(err, ES_FAILED,
@@ -221,8 +225,10 @@ static int parse_values(struct message_scratch *s, const uint32_t *at,
 	if (at[F_TAGS] != JSON_NONE) {
 		if (message_check_tags(&s->doc, at[F_TAGS], err) < 0)
 			return -1;
-		if (s->doc.nodes[at[F_TAGS]].count > 0)
+		if (s->doc.nodes[at[F_TAGS]].count > 0) {
 			m->tags = json_text(&s->doc, at[F_TAGS]);
+			m->tags_at = at[F_TAGS];
+		}
 	}
 	if (object_field(s, at, F_PAYLOAD, &m->payload, err) < 0 ||
 	    object_field(s, at, F_METADATA, &m->metadata, err) < 0 ||
@@ -257,7 +263,7 @@ static int time_field(struct message_scratch *s, const uint32_t *at, int f,
 		return -1;
 	if (text.p && !rfc3339_parse(text, micros))
 		return es_fail(err, ES_FAILED,
-		    "%s: must be a time as in RFC 3339", field_names[f]);
+		    "%s: must be a time as in RFC 3339", field_names[f].p);
 	return 0;
 }
 
@@ -275,9 +281,26 @@ int message_parse(struct message_scratch *s, const char *line, size_t n,
 	if (at[F_ERASED] != JSON_NONE)
 		return es_fail(err, ES_FAILED,
 		    "erased_at: is es's own; leave it out");
+	m->doc = &s->doc;
+	m->payload_at = at[F_PAYLOAD];
 	return parse_names(s, at, m, err) < 0 ||
 	    parse_values(s, at, m, err) < 0 ||
 	    time_field(s, at, F_STORED, &m->stored_at, err) < 0 ? -1 : 0;
+}
+
+static bool is_node(const struct json_doc *d, uint32_t node, struct span text)
+{
+	return node < d->n && d->text + d->nodes[node].start == text.p &&
+	    d->nodes[node].len == text.n;
+}
+
+const struct json_doc *message_draft_doc(const struct draft *m)
+{
+	const struct json_doc *d = m->doc;
+
+	return d && is_node(d, m->payload_at, m->payload) &&
+	    (m->tags_at == JSON_NONE ? !m->tags.p :
+	    is_node(d, m->tags_at, m->tags)) ? d : NULL;
 }
 
 int message_parse_stored(struct message_scratch *s, const char *line, size_t n,

@@ -34,6 +34,9 @@ struct draft {
 	int64_t stored_at;		/* microseconds; not 0: a line of
 					   es-query, so that its payload is as
 					   a catalog may have left it */
+	/* set by message_parse(), for message_draft_doc() */
+	const struct json_doc *doc;
+	uint32_t tags_at, payload_at;
 };
 
 struct message {
@@ -71,6 +74,13 @@ void message_scratch_free(struct message_scratch *);
 enum { MESSAGE_STORED = 1 };
 int message_parse(struct message_scratch *, const char *line, size_t n,
     unsigned allow, struct draft *, struct es_err *);
+
+/*
+ * The doc in which the draft's tags and payload stand as they were parsed, at
+ * tags_at (JSON_NONE without any) and payload_at; NULL when they are not in
+ * one, or have been replaced since.
+ */
+const struct json_doc *message_draft_doc(const struct draft *);
 
 /*
  * Parse a line as a message that was stored, for what has no store (--given):

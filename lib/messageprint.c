@@ -1,6 +1,7 @@
 /* Messages as text: the line that a program reads, and the one for people. */
 #include <string.h>
 
+#include "bytes.h"
 #include "message.h"
 
 /* ---- the line ---- */
@@ -30,38 +31,10 @@ static char *put_int(char *to, int64_t v)
 	return put(to, p, (size_t)(end - p));
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Whether one of the 8 bytes is 0. */
-static uint64_t has_zero(uint64_t v)
-{
-	return (v - EACH(1)) & ~v & EACH(0x80);
-}
-
-/* Whether it may stand between quotes as it is. */
-static bool is_plain(struct span s)
-{
-	uint64_t odd = 0, v;
-	size_t i;
-
-	for (i = 0; i + 8 <= s.n; i += 8) {
-		memcpy(&v, s.p + i, 8);
-		odd |= has_zero(v ^ EACH('"')) | has_zero(v ^ EACH('\\')) |
-		    has_zero(v ^ EACH(0x7f)) |
-		    ((v - EACH(0x20)) & ~v & EACH(0x80));
-	}
-	for (; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		odd |= c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
-	}
-	return !odd;
-}
-
 /* out has room for all of it, escaped, and so does not move. */
 static char *put_string(struct buf *out, char *to, struct span s)
 {
-	if (!is_plain(s)) {
+	if (bytes_plain(s.p, s.n) != s.n) {
 		out->n = (size_t)(to - out->p);
 		json_quote_span(out, s);
 		return out->p + out->n;

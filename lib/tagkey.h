@@ -15,17 +15,7 @@
 #ifndef ES_TAGKEY_H
 #define ES_TAGKEY_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-/* Eight bytes as a number, lowest first; compilers make one load of it. */
-static inline uint64_t load64(const unsigned char *p)
-{
-	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 |
-	    (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-	    (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-	    (uint64_t)p[7] << 56;
-}
+#include "bytes.h"
 
 uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n);
 

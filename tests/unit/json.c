@@ -419,6 +419,94 @@ static void test_every_byte(void)
 		}
 }
 
+/* Whether a string of these bytes is one, looked at byte by byte. */
+static bool string_wanted(const unsigned char *p, size_t n)
+{
+	size_t i, len;
+
+	for (i = 0; i < n; i += len) {
+		if (p[i] < 0x20 || p[i] == '"')
+			return false;
+		if (p[i] != '\\')
+			len = utf8_length(p + i, n - i);
+		else if (i + 1 < n && p[i + 1] == 'u')
+			len = i + 6 <= n ? 6 : 0;	/* digits: all are 'a' */
+		else
+			len = i + 1 < n && memchr("\"\\/bfnrt", p[i + 1], 8) ?
+			    2 : 0;
+		if (!len)
+			return false;
+	}
+	return true;
+}
+
+static void check_string(const char *p, size_t n)
+{
+	char quoted[64];
+	bool want = string_wanted((const unsigned char *)p, n);
+
+	quoted[0] = quoted[n + 1] = '"';
+	memcpy(quoted + 1, p, n);
+	if (parses(quoted, n + 2) == want)
+		return;
+	printf("a string of %zu bytes is %staken\n", n, want ? "not " : "");
+	unit_failed++;
+}
+
+/*
+ * Strings are looked through eight bytes at a time: every byte at every place
+ * beside what may carry or borrow into it.
+ */
+static void test_every_place(void)
+{
+	static const unsigned char beside[] = {'a', 0x00, 0x1f, 0x20, '"', '!',
+	    '#', '[', '\\', ']', 0x7e, 0x7f, 0x80, 0xff};
+	char text[24];
+
+	for (size_t n = 1; n <= sizeof text; n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				memset(text, 'a', n);
+				text[at] = (char)c;
+				check_string(text, n);
+			}
+	for (size_t at = 1; at < 16; at++)
+		for (size_t k = 0; k < sizeof beside; k++)
+			for (int c = 0; c < 256; c++) {
+				memset(text, 'a', 16);
+				text[at - 1] = (char)beside[k];
+				text[at] = (char)c;
+				check_string(text, 16);
+			}
+}
+
+/* What is written of every byte at every place reads as what went in. */
+static void test_quote_every_place(void)
+{
+	struct buf quoted = {0}, back = {0};
+	struct es_err err;
+	char text[24];
+
+	for (size_t n = 1; n <= sizeof text; n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 128; c++) {
+				memset(text, 'a', n);
+				text[at] = (char)c;
+				buf_truncate(&quoted, 0);
+				buf_truncate(&back, 0);
+				json_quote(&quoted, text, n);
+				need(json_parse(&doc, quoted.p, quoted.n,
+				    &err) == 0);
+				json_decode(&doc, 0, &back);
+				need(back.n == n &&
+				    memcmp(back.p, text, n) == 0);
+				check_int(doc.nodes[0].escaped, c < 0x20 ||
+				    c == '"' || c == '\\' || c == 0x7f);
+			}
+	buf_free(&quoted);
+	buf_free(&back);
+}
+
 int main(void)
 {
 	test_accepted();
@@ -434,6 +522,8 @@ int main(void)
 	test_quote();
 	test_utf8();
 	test_every_byte();
+	test_every_place();
+	test_quote_every_place();
 	json_free(&doc);
 	return unit_end();
 }

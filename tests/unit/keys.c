@@ -6,6 +6,61 @@
 
 static struct keys keys;
 
+static bool same(const struct keys *a, const struct keys *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (!span_eq(a->v[i].text, b->v[i].text) ||
+		    !span_eq(a->v[i].name, b->v[i].name) ||
+		    !a->v[i].name.p != !b->v[i].name.p ||
+		    a->v[i].from_payload != b->v[i].from_payload)
+			return false;
+	return a->n == b->n;
+}
+
+/* The same keys, or the same fault, must come of a line that is parsed. */
+static void check_parsed(struct span tags, struct span payload,
+    message_indexes *indexes, void *ctx, const struct es_err *fault)
+{
+	static struct json_doc doc;
+	static struct keys other;
+	struct buf b = {0};
+	struct es_err err = {0};
+	uint32_t at = JSON_NONE;
+	int r;
+
+	buf_adds(&b, "{\"x\": [0], \"payload\": ");
+	buf_add_span(&b, payload);
+	if (tags.p) {
+		buf_adds(&b, " ,\"tags\":");
+		buf_add_span(&b, tags);
+	}
+	buf_addc(&b, '}');
+	need(json_parse(&doc, b.p, b.n, &err) == 0);
+	if (tags.p)
+		at = json_get(&doc, 0, "tags");
+	r = message_keys_parsed(&doc, at, json_get(&doc, 0, "payload"),
+	    indexes, ctx, &other, &err);
+	check_int(r, fault ? -1 : 0);
+	if (fault)
+		check_str(err.text, fault->text);
+	else if (!same(&other, &keys)) {
+		printf("%s: other keys when parsed\n", b.p);
+		unit_failed++;
+	}
+	buf_free(&b);
+	keys_free(&other);
+	json_free(&doc);
+}
+
+static int find(struct span tags, struct span payload,
+    message_indexes *indexes, void *ctx, struct es_err *err)
+{
+	int r = message_keys(tags, payload, indexes, ctx, &keys, err);
+
+	check_parsed(tags, payload, indexes, ctx, r < 0 ? err : NULL);
+	return r;
+}
+
 /* The keys, each followed by a space; "!" and the error's text on failure. */
 static const char *found(const char *tags, const char *payload)
 {
@@ -13,8 +68,7 @@ static const char *found(const char *tags, const char *payload)
 	struct es_err err;
 
 	buf_truncate(&b, 0);
-	if (message_keys(span_str(tags), span_str(payload), NULL, NULL, &keys,
-	    &err) < 0) {
+	if (find(span_str(tags), span_str(payload), NULL, NULL, &err) < 0) {
 		buf_addf(&b, "!%s", err.text);
 		return b.p;
 	}
@@ -126,9 +180,9 @@ static int many(int n, const char *tags)
 	for (int i = 0; i < n; i++)
 		buf_addf(&b, "%s\"a%d\":%d", i ? "," : "", i, i);
 	buf_addc(&b, '}');
-	r = message_keys(span_str(tags), buf_span(&b), NULL, NULL, &keys, &err);
+	r = find(span_str(tags), buf_span(&b), NULL, NULL, &err);
 	buf_free(&b);
-	if (r < 0)
+	if (r < 0 && n <= KEYS_MAX + 1)
 		check_str(err.text, "65 tags, more than 64 (tags and payload "
 		    "attributes together)");
 	return r < 0 ? -1 : (int)keys.n;
@@ -142,7 +196,34 @@ static void test_number_of_keys(void)
 	check_int(many(KEYS_MAX, "[\"x\"]"), -1);
 	/* What is there twice counts once. */
 	check_int(many(KEYS_MAX, "[\"a0:0\",\"a1:1\"]"), KEYS_MAX);
+	/* Many more, of which one is enough. */
+	check_int(many(1000, NULL), -1);
 	check_str(found(NULL, "{\"a\":1}"), "a:1 ");
+}
+
+/* Sorted by bytes and each once, whatever order they come in. */
+static void test_order(void)
+{
+	static const char *const names[] = {"", "a", "\\u0061", "aa", "b"};
+	struct buf tags = {0};
+	unsigned seed = 1;
+	struct es_err err;
+
+	for (int turn = 0; turn < 200; turn++) {
+		buf_truncate(&tags, 0);
+		for (int i = 0; i < turn % 64 + 1; i++) {
+			seed = seed * 1664525u + 1013904223u;
+			buf_addf(&tags, "%s\"%s:%u\"", i ? "," : "[",
+			    names[(seed >> 20) % 5], seed >> 27);
+		}
+		buf_addc(&tags, ']');
+		need(find(buf_span(&tags), SPAN_LIT("{\"a\":\"\\u0061:1\"}"),
+		    NULL, NULL, &err) == 0);
+		for (size_t i = 1; i < keys.n; i++)
+			check(span_cmp(keys.v[i - 1].text,
+			    keys.v[i].text) < 0);
+	}
+	buf_free(&tags);
 }
 
 static bool only(void *ctx, struct span name)
@@ -155,8 +236,8 @@ static void test_chosen(void)
 	struct es_err err;
 	char b[] = "b";
 
-	check(message_keys(SPAN_LIT("[\"a:9\"]"), SPAN_LIT("{\"a\":1,\"b\":2}"),
-	    only, b, &keys, &err) == 0);
+	check(find(SPAN_LIT("[\"a:9\"]"), SPAN_LIT("{\"a\":1,\"b\":2}"), only,
+	    b, &err) == 0);
 	need(keys.n == 2);
 	check(span_is(keys.v[0].text, "a:9"));
 	check(span_is(keys.v[1].text, "b:2"));
@@ -170,6 +251,7 @@ int main(void)
 	test_tags();
 	test_names();
 	test_number_of_keys();
+	test_order();
 	test_chosen();
 	keys_free(&keys);
 	return unit_end();

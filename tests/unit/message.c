@@ -159,6 +159,48 @@ static void test_tags(void)
 	refused(text, "tags: a tag must have 1 to 256 bytes");
 }
 
+/* A draft knows its doc as long as its tags and payload are those in it. */
+static void test_doc(void)
+{
+	static const char text[] = "{\"payload\":{\"b\":1},\"type\":\"a\","
+	    "\"tags\":[\"x:1\"]}";
+	const struct json_doc *d;
+	struct draft other;
+
+	need(parse(text) == 0);
+	d = message_draft_doc(&m);
+	need(d == &scratch.doc);
+	check(span_eq(json_text(d, m.payload_at), m.payload));
+	check(span_eq(json_text(d, m.tags_at), m.tags));
+	other = m;
+	other.payload = SPAN_LIT("{\"b\":1}");
+	check(!message_draft_doc(&other));
+	other = m;
+	other.payload.n--;
+	check(!message_draft_doc(&other));
+	other = m;
+	other.tags = SPAN_NONE;
+	check(!message_draft_doc(&other));
+	/* The doc has gone on to something shorter. */
+	other = m;
+	need(json_parse(&scratch.doc, "{}", 2, &err) == 0);
+	check(!message_draft_doc(&other));
+	/* Without tags, and with none in them. */
+	need(parse("{\"payload\":{},\"type\":\"a\"}") == 0);
+	check(message_draft_doc(&m) != NULL);
+	check_int(m.tags_at, JSON_NONE);
+	m.tags = SPAN_LIT("[\"x\"]");
+	check(!message_draft_doc(&m));
+	need(parse("{\"payload\":{},\"type\":\"a\",\"tags\":[]}") == 0);
+	check(message_draft_doc(&m) != NULL);
+	check_int(m.tags_at, JSON_NONE);
+	/* Without a payload there is nothing to look at. */
+	need(parse("{\"type\":\"a\"}") == 0);
+	check(!message_draft_doc(&m));
+	other = (struct draft){.payload = SPAN_LIT("{}")};
+	check(!message_draft_doc(&other));
+}
+
 static int check_type(const char *type)
 {
 	err.text[0] = '\0';
@@ -409,6 +451,7 @@ int main(void)
 	test_versions();
 	test_times();
 	test_tags();
+	test_doc();
 	test_types();
 	test_ids();
 	test_long_lines();
