@@ -14,6 +14,7 @@
 #define SQLITE_BUSY_MS 5000	/* for what the lock does not cover */
 #define CHECKPOINT_FRAMES 1000	/* a commit above it checkpoints */
 #define CLOSE_FRAMES 64		/* a close above it checkpoints */
+#define GATE 1			/* byte of the lock file */
 
 static int code_of(int rc)
 {
@@ -227,16 +228,34 @@ static bool is_removed(int fd)
 }
 
 /*
- * 0, 1 when others hold it for longer than wait_ms, -1.  A lock file that was
- * removed excludes nobody who opens the next one: what is locked must be what
- * has the name.
+ * 0, 1 when others hold it for longer than wait_ms, -1.  The kernel wakes who
+ * waits for a lock, but whoever asks meanwhile gets it; so it is waited for
+ * with GATE held, one at a time, and who gives it back and wants it again
+ * queues up at the gate, behind those who came earlier.
+ */
+static int queue_for_lock(struct db *db, int wait_ms, struct es_err *err)
+{
+	int64_t until = sys_monotonic() + wait_ms, left;
+	int r = sys_lock(db->lock_fd, GATE, 1, wait_ms, err);
+
+	if (r != 0)
+		return r;
+	left = until - sys_monotonic();
+	r = sys_lock(db->lock_fd, 0, 1, left > 0 ? (int)left : 0, err);
+	sys_unlock(db->lock_fd, GATE, 1, NULL);
+	return r;
+}
+
+/*
+ * A lock file that was removed excludes nobody who opens the next one: what is
+ * locked must be what has the name.
  */
 static int take_lock(struct db *db, int wait_ms, struct es_err *err)
 {
 	struct stat st;
 	int r;
 
-	while ((r = sys_lock(db->lock_fd, 0, 1, wait_ms, err)) == 0 &&
+	while ((r = queue_for_lock(db, wait_ms, err)) == 0 &&
 	    is_removed(db->lock_fd)) {
 		if (stat(db->path, &st) < 0)
 			return es_fail_errno(err, "%s", db->path);

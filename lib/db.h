@@ -5,8 +5,9 @@
  * SQLite 3.7.0 to 3.51.2 can lose committed pages when a checkpoint begins
  * right after one that finished and a commit resets the WAL meanwhile.  So
  * every writer holds byte 0 of FILE-lock from before BEGIN IMMEDIATE to after
- * COMMIT, and every checkpoint runs wholly under it.  The kernel queues those
- * who wait and frees the lock of a process that died.
+ * COMMIT, and every checkpoint runs wholly under it.  The kernel wakes who
+ * waits and frees the lock of a process that died; byte 1 is a gate before it,
+ * so that nobody gets past those who came earlier.
  *
  *   db_open -> { db_begin -> ... -> db_commit | db_rollback }* -> db_close
  *            { db_read_begin -> ... -> db_read_end }*

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 
 #include "db.h"
@@ -115,6 +116,63 @@ static void test_killed(void)
 	db_close(db);
 }
 
+static int open_lock(void)
+{
+	char path[400];
+
+	snprintf(path, sizeof path, "%s-lock", place_store);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* Whether another process queues up for the lock, before long. */
+static bool somebody_waits(int fd)
+{
+	int64_t until = sys_monotonic() + 20000;
+	bool held = false;
+
+	while (!held && sys_monotonic() < until) {
+		poll(NULL, 0, 1);
+		need(sys_locked(fd, 1, 1, &held, &err) == 0);
+	}
+	return held;
+}
+
+/* Who gives the lock back and wants it again stands behind who waits. */
+static void test_turns(void)
+{
+	enum { STEPS = 20 };
+	struct child c;
+	struct db *db;
+	int fd;
+
+	db_close(new_db());
+	c = child_fork();
+	db = open_db(DB_WRITE);
+	if (c.pid == 0) {
+		while (child_hear(&c)) {
+			check_int(db_begin(db, &err), 0);
+			check_int(db_exec(db, "insert into t values (1)",
+			    &err), 0);
+			check_int(db_commit(db, &err), 0);
+		}
+		db_close(db);
+		child_exit();
+	}
+	fd = open_lock();
+	check_int(db_begin(db, &err), 0);
+	for (int i = 1; i <= STEPS; i++) {
+		child_tell(&c);
+		need(somebody_waits(fd));
+		check_int(db_commit(db, &err), 0);
+		check_int(db_begin(db, &err), 0);
+		check_int(count(db), i);
+	}
+	db_rollback(db);
+	db_close(db);
+	close(fd);
+	child_end(&c, 0);
+}
+
 /* Two processes that add to one number lose no step. */
 static void test_counting(void)
 {
@@ -215,12 +273,9 @@ static int written, outside;
 
 static int shim_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-	char path[400];
 	bool held = false;
-	int fd;
+	int fd = open_lock();
 
-	snprintf(path, sizeof path, "%s-lock", place_store);
-	fd = open(path, O_RDWR | O_CLOEXEC);
 	check(fd >= 0 && sys_locked(fd, 0, 1, &held, &err) == 0);
 	close(fd);
 	written++;
@@ -451,6 +506,7 @@ int main(void)
 	shim_install();
 	test_exclusion();
 	test_killed();
+	test_turns();
 	test_counting();
 	test_lock_removed();
 	test_link();
