@@ -6,6 +6,7 @@
 #include "runner.h"
 #include "store.h"
 #include "sys.h"
+#include "upgrade.h"
 
 #define CATALOG_BYTES (1024 * 1024)
 
@@ -113,6 +114,20 @@ static int load(struct store *s, const struct catalog *c, bool *changed,
 	return store_commit(s, err);
 }
 
+/* Older programs cannot use it any more, so it is told without -v. */
+static int upgrade(const struct options *o, struct es_err *err)
+{
+	const char *path = o->cli.store;
+	int from;
+
+	if (upgrade_store(path, &from, err) < 0)
+		return -1;
+	if (from != STORE_FORMAT && !o->cli.quiet)
+		cli_warn(&o->cli, "%s: upgraded from format %d to %d", path,
+		    from, STORE_FORMAT);
+	return 0;
+}
+
 static int make(const struct options *o, const struct catalog *catalog,
     struct es_err *err)
 {
@@ -124,6 +139,8 @@ static int make(const struct options *o, const struct catalog *catalog,
 	if (r == 0 && o->cli.verbose)
 		cli_warn(&o->cli, "%s: %s", path, created ? "store made" :
 		    "store is there already");
+	if (r == 0)
+		r = upgrade(o, err);
 	if (r == 0 && catalog)
 		r = store_open(path, true, &s, err);
 	if (r == 0 && catalog)

@@ -99,6 +99,7 @@ static int open_rest(struct store *s, struct es_err *err)
 		return es_fail(err, ES_FAILED,
 		    "%s: an empty file, no store: make one with es-init",
 		    s->db->path);
+	s->format = known;
 	return read_inode(s, err) < 0 || read_identity(s, err) < 0 ||
 	    prepare(s, err) < 0 ||
 	    names_open(s->db, &s->names, err) < 0 ||
@@ -106,7 +107,7 @@ static int open_rest(struct store *s, struct es_err *err)
 	    empty_catalog(s, err) < 0 || store_refresh(s, err) < 0 ? -1 : 0;
 }
 
-int store_open(const char *path, bool write, struct store **out,
+int store_open_any(const char *path, bool write, struct store **out,
     struct es_err *err)
 {
 	struct store *s = calloc(1, sizeof *s);
@@ -125,6 +126,21 @@ int store_open(const char *path, bool write, struct store **out,
 	}
 	*out = s;
 	return 0;
+}
+
+int store_open(const char *path, bool write, struct store **out,
+    struct es_err *err)
+{
+	if (store_open_any(path, write, out, err) < 0)
+		return -1;
+	if (!write || (*out)->format == STORE_FORMAT)
+		return 0;
+	es_fail(err, ES_FAILED, "%s: its format is %d, and this es writes "
+	    "format %d: upgrade it with es-init", path, (*out)->format,
+	    STORE_FORMAT);
+	store_close(*out);
+	*out = NULL;
+	return -1;
 }
 
 static void finalize(struct store *s)
@@ -165,6 +181,11 @@ void store_close(struct store *s)
 const char *store_path(const struct store *s)
 {
 	return s->db->path;
+}
+
+int store_format(const struct store *s)
+{
+	return s->format;
 }
 
 const char *store_id(const struct store *s)

@@ -22,22 +22,27 @@
 #include "hash.h"
 
 #define STORE_APPLICATION_ID 0x65736c67		/* "eslg" */
-#define STORE_FORMAT 1				/* user_version */
+#define STORE_FORMAT 2				/* user_version */
 
 struct store;
 
 /*
  * Make a store, or finish one that was begun; *created tells a new one from
- * one that was there.  An older format is upgraded, a newer one refused.
+ * one that was there.  An older format is left for upgrade.h, a newer one
+ * refused.
  */
 int store_create(const char *path, bool *created, struct es_err *err);
 
-/* A missing store is an error that names es-init. */
+/*
+ * A missing store is an error that names es-init, and so is one of an older
+ * format if it is to be written; every older one can be read.
+ */
 int store_open(const char *path, bool write, struct store **out,
     struct es_err *err);
 void store_close(struct store *);
 
 const char *store_path(const struct store *);
+int store_format(const struct store *);		/* 1 to STORE_FORMAT */
 const char *store_id(const struct store *);	/* UUID */
 const char *store_epoch(const struct store *);	/* UUID */
 struct db *store_db(struct store *);

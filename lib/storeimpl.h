@@ -14,6 +14,7 @@ struct find;
 
 struct store {
 	struct db *db;
+	int format;
 	char id[UUID_TEXT], epoch[UUID_TEXT];
 	unsigned char secret[16];
 	dev_t device;		/* of the file, to know it again */
@@ -46,8 +47,12 @@ struct store {
 	struct find *taking;	/* and works for this one */
 };
 
-/* 1: a store of this format, 0: empty, -1: something else. */
+/* The format of a store, 0: an empty file, -1: something else. */
 int store_recognise(struct db *, struct es_err *err);
+
+/* store_open() that writes an older format, too, for who knows how. */
+int store_open_any(const char *path, bool write, struct store **out,
+    struct es_err *err);
 
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);

@@ -87,14 +87,14 @@ int store_recognise(struct db *db, struct es_err *err)
 		return -1;
 	if (application == 0 && format == 0 && tables == 0)
 		return 0;
-	if (application != STORE_APPLICATION_ID)
+	if (application != STORE_APPLICATION_ID || format < 1)
 		return es_fail(err, ES_FAILED, "%s: not a store of es",
 		    db->path);
 	if (format > STORE_FORMAT)
 		return es_fail(err, ES_FAILED, "%s: its format is %lld, and "
 		    "this es knows formats up to %d: use a newer es",
 		    db->path, (long long)format, STORE_FORMAT);
-	return 1;
+	return (int)format;
 }
 
 /*
