@@ -23,13 +23,15 @@ static const char *const synopsis[] = {
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_KIND, CLI_TAG, CLI_META, CLI_CAUSE, CLI_EACH,
 	CLI_GUARD, CLI_UNLESS, CLI_KEY, CLI_PARTITION, CLI_OR, CLI_LAST,
-	CLI_AFTER, 0
+	CLI_AFTER, CLI_BEFORE, CLI_SINCE, CLI_UNTIL, CLI_CORRELATION,
+	CLI_LIMIT, CLI_TAIL, CLI_REVERSE, 0
 };
 
 static const struct cli_help help[] = {
 	{CLI_TYPE, "TYPE", "append one message of this type, made of the "
 	    "words; no input is read"},
-	{CLI_ID, "ID", "its id (with -t)"},
+	{CLI_ID, "ID", "its id (with -t); behind --unless: the message with "
+	    "this id"},
 	{CLI_KIND, "KIND", "event or command, where a message does not say"},
 	{CLI_TAG, "TAG", "add this tag (repeat)"},
 	{CLI_GUARD, "FILE", "only if nothing came that es-query --guard FILE "
@@ -41,6 +43,16 @@ static const struct cli_help help[] = {
 	{CLI_LAST, NULL, "behind --unless: allowed, and no difference"},
 	{CLI_AFTER, NULL, "behind --unless: only what came after this "
 	    "position"},
+	{CLI_BEFORE, NULL, "behind --unless: only what came before it"},
+	{CLI_SINCE, NULL, "behind --unless: only what was stored at this "
+	    "time or later: RFC 3339, or how long ago (90s, 5m, 2d)"},
+	{CLI_UNTIL, NULL, "behind --unless: only what was stored at this "
+	    "time or earlier"},
+	{CLI_CORRELATION, NULL, "behind --unless: messages with this "
+	    "correlation_id"},
+	{CLI_LIMIT, NULL, "behind --unless: allowed, and no difference"},
+	{CLI_TAIL, NULL, "behind --unless: allowed, and no difference"},
+	{CLI_REVERSE, NULL, "behind --unless: allowed, and no difference"},
 	{0, NULL, NULL}
 };
 
@@ -94,8 +106,8 @@ static int take_unless(struct options *o, int id, struct es_err *err)
 	if (id == CLI_OPERAND)
 		return es_fail(err, ES_USAGE, "%.100s: --unless comes last; "
 		    "behind it stand only query flags", o->cli.arg);
-	if (id == CLI_ID || id == CLI_META || id == CLI_CAUSE ||
-	    id == CLI_EACH || id == CLI_GUARD || id == CLI_UNLESS)
+	if (id == CLI_META || id == CLI_CAUSE || id == CLI_EACH ||
+	    id == CLI_GUARD || id == CLI_UNLESS)
 		return es_fail(err, ES_USAGE, "%s: has to stand before "
 		    "--unless", cli_flag_name(id));
 	return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);
@@ -136,6 +148,9 @@ static int check_options(struct options *o, struct es_err *err)
 		    "--guard and --unless: only one of them");
 	if (o->unless && query_flags_end(&o->query, err) < 0)
 		return -1;
+	if (o->bounds.limit == 0 || o->bounds.tail == 0)
+		return es_fail(err, ES_USAGE, "%s: nothing ever matches 0 "
+		    "messages", o->bounds.limit ? "--tail" : "--limit");
 	if (!o->form.type.p)
 		return !o->form.id.p ? 0 : es_fail(err, ES_USAGE,
 		    "--id: needs -t; lines have an id of their own");
@@ -181,7 +196,7 @@ static int load_condition(struct job *j, struct es_err *err)
 	if (o->guard)
 		return condition_read(&j->condition, o->guard, j->store, err);
 	return !o->unless ? 0 : condition_query(&j->condition, &o->query,
-	    o->bounds.after, err);
+	    &o->bounds, err);
 }
 
 /* A message that is there already is looked up before any condition. */

@@ -4,18 +4,16 @@
  * The log only grows, so what is printed and the guard agree although no read
  * transaction is held: both are as of the head that was seen at the start.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bell.h"
-#include "find.h"
+#include "follow.h"
 #include "sys.h"
 
 #define QUERY_BYTES (1024 * 1024)
-#define POLL_MS 1000		/* behind the bell, should a ring be missed */
 
 static const char *const synopsis[] = {
 	"[QUERY-FLAGS] [-n N] [-r | --tail N] [--count | --pretty] "
@@ -28,7 +26,8 @@ static const char *const synopsis[] = {
 static const int flags[] = {
 	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_PARTITION, CLI_KIND, CLI_OR, CLI_LAST,
 	CLI_AFTER, CLI_BEFORE, CLI_LIMIT, CLI_TAIL, CLI_REVERSE, CLI_SINCE,
-	CLI_UNTIL, CLI_FOLLOW, CLI_COUNT, CLI_PRETTY, CLI_GUARD, 0
+	CLI_UNTIL, CLI_ID, CLI_CORRELATION, CLI_FOLLOW, CLI_COUNT, CLI_PRETTY,
+	CLI_GUARD, 0
 };
 
 static const struct cli_help help[] = {
@@ -104,6 +103,8 @@ static int check_together(const struct options *o, struct es_err *err)
 	    refuse(g && b->since, "--since", guard, err) < 0 ||
 	    refuse(g && b->until, "--until", guard, err) < 0 ||
 	    refuse(g && t, "--tail", guard, err) < 0 ||
+	    refuse(g && b->id.p, "--id", guard, err) < 0 ||
+	    refuse(g && b->correlation.p, "--correlation", guard, err) < 0 ||
 	    refuse(t && b->reverse, "-r", tail, err) < 0 ||
 	    refuse(o->count && o->pretty, "--pretty",
 	    "goes not with --count", err) < 0 ? -1 : 0;
@@ -268,6 +269,17 @@ static int covered(struct store *s, const struct options *o,
 	return r;
 }
 
+/* By it a log is known again. */
+static int read_id(struct store *s, struct guard *g, struct es_err *err)
+{
+	struct message m;
+	int r = store_get(s, g->after, &m, err);
+
+	if (r > 0 && m.id.n < sizeof g->id)
+		memcpy(g->id, m.id.p, m.id.n);
+	return r < 0 ? -1 : 0;
+}
+
 static int write_guard(struct store *s, const struct options *o,
     struct find *f, struct es_err *err)
 {
@@ -279,6 +291,9 @@ static int write_guard(struct store *s, const struct options *o,
 		return -1;
 	memcpy(g.store, store_id(s), sizeof g.store);
 	memcpy(g.epoch, store_epoch(s), sizeof g.epoch);
+	r = read_id(s, &g, err);
+	if (r < 0)
+		return -1;
 	guard_print(&text, &g);
 	r = buf_check(&text, err);
 	if (r == 0)
@@ -305,48 +320,47 @@ static bool is_complete(const struct options *o, const struct find *f,
     const struct output *out)
 {
 	return (o->bounds.limit >= 0 && out->printed >= o->bounds.limit) ||
+	    (o->bounds.id.p && out->printed > 0) ||
 	    (o->bounds.before > 0 && find_head(f) >= o->bounds.before - 1);
 }
 
-static int follow(struct store *s, const struct options *o, struct find *f,
+static int follow(struct store **s, const struct options *o, struct find **f,
     struct output *out, struct es_err *err)
 {
-	struct bell *bell;
+	struct follow *follow;
 	int r;
 
-	if (bell_open(store_path(s), &bell, err) < 0)
+	if (follow_begin(s, f, &o->query, &o->bounds, &follow, err) < 0)
 		return -1;
 	out->each = true;
 	r = cli_flush(err);
-	while (r == 0 && !is_complete(o, f, out)) {
-		bell_clear(bell);
-		if (store_check_same(s, err) < 0 || find_more(f, err) < 0 ||
-		    print_all(f, out, err) < 0)
-			r = -1;
-		else if (!is_complete(o, f, out) &&
-		    bell_wait(bell, POLL_MS) < 0 && errno != EINTR)
-			r = es_fail_errno(err, "%s-bell", store_path(s));
+	while (r == 0 && !is_complete(o, *f, out)) {
+		r = follow_more(follow, err);
+		if (r == 0)
+			r = print_all(*f, out, err);
+		if (r == 0 && !is_complete(o, *f, out))
+			r = follow_wait(follow, err);
 		end_with_reader();
 	}
-	bell_close(bell);
+	follow_end(follow);
 	return r;
 }
 
-static int run(const struct options *o, struct store *s, struct es_err *err)
+static int run(const struct options *o, struct store **s, struct es_err *err)
 {
 	struct output out = {.pretty = o->pretty,
 	    .colour = cli_colour(stdout), .width = cli_width(stdout)};
 	struct find *f;
 	int r;
 
-	if (find_check_names(s, &o->query, false, err) < 0 ||
-	    find_open(s, &o->query, &o->bounds, 0, &f, err) < 0)
+	if (find_check_names(*s, &o->query, false, err) < 0 ||
+	    find_open(*s, &o->query, &o->bounds, 0, &f, err) < 0)
 		return -1;
-	r = o->guard ? write_guard(s, o, f, err) : 0;
+	r = o->guard ? write_guard(*s, o, f, err) : 0;
 	if (r == 0)
 		r = o->count ? print_count(f, err) : print_all(f, &out, err);
 	if (r == 0 && o->follow)
-		r = follow(s, o, f, &out, err);
+		r = follow(s, o, &f, &out, err);
 	find_close(f);
 	buf_free(&out.line);
 	return r;
@@ -363,7 +377,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = store_open(o.cli.store, false, &s, &err);
 	if (r == 0)
-		r = run(&o, s, &err);
+		r = run(&o, &s, &err);
 	if (r < 0)
 		status = cli_error(&o.cli, &err);
 	store_close(s);

@@ -15,6 +15,8 @@
 struct condition {
 	bool set;
 	struct guard guard;
+	struct query_bounds bounds;	/* what they leave of the guard's query;
+					   not used: after */
 	int64_t broken_at;	/* the first message that breaks it; 0: none */
 };
 
@@ -26,11 +28,14 @@ void condition_free(struct condition *);
  */
 int condition_read(struct condition *, const char *path,
     const struct store *, struct es_err *);
-/* Nothing that matches the query after a position. */
-int condition_query(struct condition *, const struct query *, int64_t after,
-    struct es_err *);
+/* Nothing that matches the query within the bounds. */
+int condition_query(struct condition *, const struct query *,
+    const struct query_bounds *, struct es_err *);
 
 /*
+ * ES_FAILED when the log does not have what the guard has read: it is another
+ * one, such as a backup that was restored.
+ *
  * Within a transaction, before it appends: look, and remember in broken_at.
  * Whoever appends something new then calls condition_failed(), which is
  * ES_CONFLICT; what is stored already may be looked up all the same.

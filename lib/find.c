@@ -109,6 +109,25 @@ static int apply_last(struct find *f, struct es_err *err)
 	return 0;
 }
 
+/* --id: only where that message stands. */
+static int apply_id(struct find *f, struct es_err *err)
+{
+	int64_t position = 0;
+
+	if (!f->bounds.id.p)
+		return 0;
+	if (store_find_id(f->store, f->bounds.id, &position, err) < 0)
+		return -1;
+	/* One that a schedule has reserved is not there yet. */
+	if (position <= f->after || position >= f->before) {
+		f->before = f->after + 1;
+		return 0;
+	}
+	f->after = position - 1;
+	f->before = position + 1;
+	return 0;
+}
+
 /* --tail N: begin before the N-th newest match. */
 static int apply_tail(struct find *f, struct es_err *err)
 {
@@ -123,6 +142,7 @@ static int apply_tail(struct find *f, struct es_err *err)
 	b.after = f->after;
 	b.before = f->before;
 	b.since = b.until = 0;
+	b.id = SPAN_NONE;
 	b.tail = -1;
 	b.limit = n;
 	b.reverse = true;
@@ -149,7 +169,7 @@ static int begin_range(struct find *f, int64_t head, struct es_err *err)
 	f->exhausted = false;
 	f->plan.shapes = -1;
 	return apply_times(f, err) < 0 || apply_last(f, err) < 0 ||
-	    apply_tail(f, err) < 0 ? -1 : 0;
+	    apply_id(f, err) < 0 || apply_tail(f, err) < 0 ? -1 : 0;
 }
 
 int find_open(struct store *s, const struct query *q,
@@ -261,10 +281,18 @@ int64_t find_covered(const struct find *f)
 
 int find_more(struct find *f, struct es_err *err)
 {
-	f->after = f->head > f->after ? f->head : f->after;
+	int64_t head = f->head;
+
+	/* --id has narrowed the range. */
+	f->after = head > f->bounds.after ? head : f->bounds.after;
 	f->bounds.tail = -1;
 	f->page = FIND_PAGE_FIRST;
-	return begin_range(f, 0, err);
+	if (begin_range(f, 0, err) < 0)
+		return -1;
+	return f->head >= head ? 0 : es_fail(err, ES_FAILED, "%s: another "
+	    "log: it ends at position %lld, and %lld was read before (a backup "
+	    "was restored?)", f->store->db->path, (long long)f->head,
+	    (long long)head);
 }
 
 int find_count(struct find *f, int64_t *count, struct es_err *err)
@@ -278,10 +306,11 @@ int find_count(struct find *f, int64_t *count, struct es_err *err)
 	return r;
 }
 
-int find_any(struct store *s, const struct query *q, int64_t after,
-    int64_t up_to, bool *any, int64_t *position, struct es_err *err)
+int find_any_within(struct store *s, const struct query *q,
+    const struct query_bounds *bounds, int64_t up_to, bool *any,
+    int64_t *position, struct es_err *err)
 {
-	struct query_bounds b = QUERY_BOUNDS_ALL;
+	struct query_bounds b = *bounds;
 	struct query plain = {.everything = q->everything, .n = q->n};
 	struct find *f;
 	struct message m;
@@ -289,18 +318,20 @@ int find_any(struct store *s, const struct query *q, int64_t after,
 	int r;
 
 	*any = false;
-	if (up_to <= after)
+	if (up_to <= b.after)
 		return 0;
-	/* Whatever came after is newer: `last` makes no difference. */
+	/* Whether any is there is whether a newest one is; which, matters to
+	 * what looks for one of an id. */
 	plain.items = calloc(q->n + 1, sizeof *plain.items);
 	if (!plain.items)
 		return es_fail_nomem(err);
 	for (i = 0; i < q->n; i++) {
 		plain.items[i] = q->items[i];
-		plain.items[i].last = false;
+		plain.items[i].last &= b.id.p || b.correlation.p;
 	}
-	b.after = after;
 	b.limit = 1;
+	b.tail = -1;
+	b.reverse = false;
 	r = find_open(s, &plain, &b, up_to, &f, err);
 	if (r == 0) {
 		r = find_next(f, &m, err);
@@ -311,6 +342,15 @@ int find_any(struct store *s, const struct query *q, int64_t after,
 	}
 	free(plain.items);
 	return r < 0 ? -1 : 0;
+}
+
+int find_any(struct store *s, const struct query *q, int64_t after,
+    int64_t up_to, bool *any, int64_t *position, struct es_err *err)
+{
+	struct query_bounds b = QUERY_BOUNDS_ALL;
+
+	b.after = after;
+	return find_any_within(s, q, &b, up_to, any, position, err);
 }
 
 uint64_t find_rows_read(const struct store *s)

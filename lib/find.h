@@ -48,7 +48,10 @@ int64_t find_head(const struct find *);		/* the head it reads up to */
  * the last message's with a limit, at most before - 1.
  */
 int64_t find_covered(const struct find *);
-/* Read on to a new head (follow): after the end, only what came since. */
+/*
+ * Read on to a new head (follow): after the end, only what came since.
+ * ES_FAILED when the log has become shorter: it is another one.
+ */
 int find_more(struct find *, struct es_err *err);
 void find_close(struct find *);
 
@@ -62,6 +65,10 @@ int find_count(struct find *, int64_t *count, struct es_err *err);
  */
 int find_any(struct store *, const struct query *, int64_t after,
     int64_t up_to, bool *any, int64_t *position, struct es_err *err);
+/* The same of what the bounds leave, whose order and numbers do not count. */
+int find_any_within(struct store *, const struct query *,
+    const struct query_bounds *, int64_t up_to, bool *any, int64_t *position,
+    struct es_err *err);
 
 /* Rows of the index, and messages, read by finds so far, for tests. */
 uint64_t find_rows_read(const struct store *);

@@ -71,6 +71,9 @@ static int take(struct find *f, sqlite3_value **v, struct es_err *err)
 	f->store->messages_read++;
 	if (row_borrow(f->store->names, v, &f->arena, &m, &shape, err) < 0)
 		return -1;
+	if (f->bounds.correlation.p &&
+	    !span_eq(m.correlation_id, f->bounds.correlation))
+		return 0;
 	if (!f->plan.everything && !is_last(f, m.position)) {
 		int r = plan_match(f->store, f->query, true, &m, shape, err);
 
@@ -106,6 +109,22 @@ static void take_values(sqlite3_context *c, int n, sqlite3_value **v)
 		sqlite3_result_int(c, f->rows >= f->page || is_full(f));
 }
 
+#define RANGE "select 1 from message where position > ?1 and position < ?2 "
+#define TAKE "and es_take(" ROW_COLUMNS ") order by position"
+
+/* Nothing is indexed by correlation: what is another's is passed over soon. */
+#define CORRELATION "and (correlation = ?3 or correlation is null and id = ?3) "
+
+static const char *scan_text(const struct find *f)
+{
+	static const char *const texts[2][2] = {
+		{RANGE TAKE, RANGE TAKE " desc"},
+		{RANGE CORRELATION TAKE, RANGE CORRELATION TAKE " desc"},
+	};
+
+	return texts[f->bounds.correlation.p != NULL][f->bounds.reverse];
+}
+
 int find_prepare(struct find *f, struct es_err *err)
 {
 	struct store *s = f->store;
@@ -118,15 +137,12 @@ int find_prepare(struct find *f, struct es_err *err)
 	    NULL) != SQLITE_OK)
 		return db_fail(s->db, err);
 	s->takes = true;
-	return db_prepare(s->db, f->bounds.reverse ?
-	    "select 1 from message where position > ? and position < ? and "
-	    "es_take(" ROW_COLUMNS ") order by position desc" :
-	    "select 1 from message where position > ? and position < ? and "
-	    "es_take(" ROW_COLUMNS ") order by position", &f->scan, err);
+	return db_prepare(s->db, scan_text(f), &f->scan, err);
 }
 
 static int scan_page(struct find *f, struct es_err *err)
 {
+	unsigned char uuid[16];
 	int r;
 
 	f->store->taking = f;
@@ -134,6 +150,8 @@ static int scan_page(struct find *f, struct es_err *err)
 	f->rows = 0;
 	sqlite3_bind_int64(f->scan, 1, f->after);
 	sqlite3_bind_int64(f->scan, 2, f->before);
+	if (f->bounds.correlation.p)
+		row_bind_id(f->scan, 3, f->bounds.correlation, uuid);
 	r = db_row(f->store->db, f->scan, err);
 	sqlite3_reset(f->scan);
 	if (r < 0) {

@@ -48,6 +48,7 @@ struct query_bounds {
 	bool reverse;
 	int64_t since, until;	/* stored_at, microseconds, both inclusive;
 				   0: none */
+	struct span id, correlation;	/* borrowed; SPAN_NONE: any */
 };
 #define QUERY_BOUNDS_ALL {.limit = -1, .tail = -1}
 
@@ -66,8 +67,8 @@ int query_add_partition(struct query *, struct span name,
 
 /*
  * The flags that all programs share (cli.h gives their ids): -t -k -g -o
- * --last -p --kind go into the query, -a -b -n --tail -r --since --until into
- * the bounds.  Returns 1 when the id is not a query flag.  Call
+ * --last -p --kind go into the query, -a -b -n --tail -r --since --until --id
+ * --correlation into the bounds (which borrow arg).  Returns 1 when the id is not a query flag.  Call
  * query_flags_end() after the last: it makes a query without any item the
  * query for everything, and refuses an empty item.
  */
@@ -107,6 +108,8 @@ size_t query_partition_of(const struct keys *, char *const *names, size_t n,
 struct guard {
 	struct query query;
 	int64_t after;
+	char id[129];			/* of the message at `after`; "": not
+					   told */
 	char store[37], epoch[37];	/* UUIDs, NUL-ended */
 };
 void guard_free(struct guard *);

@@ -119,6 +119,20 @@ static int set_time(int id, const char *arg, int64_t *out, struct es_err *err)
 	return 0;
 }
 
+static int set_id(int id, const char *arg, struct span *out,
+    struct es_err *err)
+{
+	if (out->p)
+		return es_fail(err, ES_USAGE, "%s: only once",
+		    cli_flag_name(id));
+	*out = span_str(arg);
+	if (message_check_id(*out, cli_flag_name(id), err) == 0)
+		return 0;
+	if (err)
+		err->code = ES_USAGE;
+	return -1;
+}
+
 int query_flag(struct query *q, struct query_bounds *b, int id,
     const char *arg, struct es_err *err)
 {
@@ -152,6 +166,10 @@ int query_flag(struct query *q, struct query_bounds *b, int id,
 		return set_time(id, arg, &b->since, err);
 	case CLI_UNTIL:
 		return set_time(id, arg, &b->until, err);
+	case CLI_ID:
+		return set_id(id, arg, &b->id, err);
+	case CLI_CORRELATION:
+		return set_id(id, arg, &b->correlation, err);
 	default:
 		return 1;
 	}

@@ -301,20 +301,44 @@ static int read_uuid(const struct json_doc *d, const char *name, char out[37],
 	return 0;
 }
 
+static int read_id(const struct json_doc *d, uint32_t node, char out[129],
+    struct es_err *err)
+{
+	struct buf text = {0};
+	struct span s;
+	int r = -1;
+
+	if (d->nodes[node].type != JSON_STRING)
+		return es_fail(err, ES_FAILED, "id: must be a string");
+	s = json_string(d, node, &text);
+	if (buf_check(&text, err) == 0 &&
+	    message_check_id(s, "id", err) == 0) {
+		memcpy(out, s.p, s.n);
+		out[s.n] = '\0';
+		r = 0;
+	}
+	buf_free(&text);
+	return r;
+}
+
 static int read_guard(const struct json_doc *d, struct guard *g,
     struct es_err *err)
 {
-	uint32_t node;
+	uint32_t node, id = JSON_NONE;
 
-	if (d->nodes[0].type != JSON_OBJECT || d->nodes[0].count != 4)
+	if (d->nodes[0].type == JSON_OBJECT)
+		id = json_get(d, 0, "id");
+	if (d->nodes[0].type != JSON_OBJECT ||
+	    d->nodes[0].count != (id == JSON_NONE ? 4 : 5))
 		return es_fail(err, ES_FAILED, "not a guard: it has query, "
-		    "after, store and epoch");
+		    "after, id, store and epoch");
 	node = json_get(d, 0, "after");
 	if (node == JSON_NONE || json_int(d, node, 0, INT64_MAX, &g->after) < 0)
 		return es_fail(err, ES_FAILED,
 		    "after: must be an integer from 0");
 	if (read_uuid(d, "store", g->store, err) < 0 ||
-	    read_uuid(d, "epoch", g->epoch, err) < 0)
+	    read_uuid(d, "epoch", g->epoch, err) < 0 ||
+	    (id != JSON_NONE && read_id(d, id, g->id, err) < 0))
 		return -1;
 	node = json_get(d, 0, "query");
 	if (node == JSON_NONE)
@@ -344,6 +368,10 @@ void guard_print(struct buf *out, const struct guard *g)
 	query_print(out, &g->query);
 	buf_adds(out, ",\"after\":");
 	buf_add_int(out, g->after);
+	if (g->id[0]) {
+		buf_adds(out, ",\"id\":");
+		json_quote_span(out, span_str(g->id));
+	}
 	buf_addf(out, ",\"store\":\"%s\",\"epoch\":\"%s\"}\n", g->store,
 	    g->epoch);
 }

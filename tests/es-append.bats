@@ -702,6 +702,40 @@ END
     assert_stderr 'es-append: g: was read in another store than es.db'
 }
 
+@test "a guard of a log that a backup has replaced" {
+    es-append -q --id one -t a
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    cp es.db backup
+    es-append -q --id two -t a
+    es-query --guard g -t b
+    cp backup es.db
+    rm -f es.db-wal es.db-shm
+    # Shorter than what the guard has read: what came after is not known.
+    run --separate-stderr es-append --guard g -t b
+    assert_failure 1
+    refute_output
+    assert_stderr "es-append: es.db: another log than the guard's: position 2 \
+is not there (a backup was restored?)"
+    es-append -q --id three -t a
+    # As long, and another: nothing that matches came, and yet.
+    run --separate-stderr es-append --guard g -t b
+    assert_failure 1
+    refute_output
+    assert_stderr "es-append: es.db: another log than the guard's: position 2 \
+holds another message (a backup was restored?)"
+    # Without the id, as somebody may write it, only the length tells.
+    jq -c 'del(.id)' g >h
+    run --separate-stderr es-append --guard h -t b
+    assert_success
+    jq -c 'del(.id) | .after = 99' g >h
+    run --separate-stderr es-append --guard h -t b
+    assert_failure 1
+    assert_error_line es-append 'position 99 is not there'
+    # Read again, and all is well.
+    es-query --guard g -t c
+    es-append -q --guard g -t c
+}
+
 @test "the guard is read when the input has ended" {
     mkfifo pipe
     start append es-append --guard g pipe
@@ -789,14 +823,88 @@ END
     diff first - <<<"$output"
 }
 
+# stopped FLAGS...: es-query finds something, and so the append is not stored;
+# passed FLAGS...: it finds nothing.
+stopped() {
+    [ "$(es-query --count "$@")" -gt 0 ]
+    run --separate-stderr es-append -t new.one --unless "$@"
+    assert_failure 3
+    refute_output
+    assert_error_line es-append 'append condition not met'
+}
+passed() {
+    [ "$(es-query --count "$@")" -eq 0 ]
+    run --separate-stderr es-append -t new.one --unless "$@"
+    assert_success
+    assert_stderr
+}
+
+@test "--unless: every flag of a query" {
+    es-append -q <<'END'
+{"type":"a.x","id":"m1","payload":{"n":1},"tags":["red"]}
+{"type":"a.y","id":"m2","kind":"command","payload":{"n":2,"k":"v"}}
+{"type":"b.x","id":"m3","causation_id":"m1","payload":{"n":3}}
+END
+    stopped -t a.x
+    stopped -t 'a.*'
+    passed -t c.
+    stopped -g red
+    passed -g red -k n=2
+    stopped -k n=2 -o -t none
+    stopped --kind command
+    passed --kind command -t a.x
+    stopped -p n=1 -p k=w
+    passed -p n=2 -p k=w
+    stopped -t a. --last
+    passed -t a. --last -b 1
+    stopped -t a. -b 2
+    passed -t b. -b 3
+    passed -t a. -a 2
+    stopped -t a. --since 1h
+    passed -t a. --since 2100-01-01T00:00:00Z
+    stopped -t a. --until 0s
+    passed -t a. --until 1h
+    stopped --id m2
+    stopped --id m2 -k n=2
+    passed --id m2 -k n=1
+    passed --id none
+    stopped --correlation m1 -t b.
+    passed --correlation m1 -t a.y
+    stopped -t a. -n 1
+    stopped -t a. --tail 1
+    stopped -t a. -r
+}
+
+@test "--unless --id: before it the message's own, behind it another's" {
+    es-append -q --id first -t a
+    run --separate-stderr es-append --id second -t a --unless --id first
+    assert_failure 3
+    run --separate-stderr es-append --id second -t a --unless --id second
+    assert_success
+    run --separate-stderr es-append --id third -t a --unless --id second
+    assert_failure 3
+}
+
 @test "--unless: usage" {
     run --separate-stderr es-append -t a --unless -k n=1 m=2
     assert_failure 2
     refute_output
     assert_error_line es-append 'm=2: --unless comes last'
-    run --separate-stderr es-append -t a --unless --id m1
+    run --separate-stderr es-append -t a --unless --meta a=b
     assert_failure 2
-    assert_error_line es-append '--id: has to stand before --unless'
+    assert_error_line es-append '--meta: has to stand before --unless'
+    run --separate-stderr es-append -t a --unless -n 0
+    assert_failure 2
+    assert_error_line es-append '--limit: nothing ever matches 0 messages'
+    run --separate-stderr es-append -t a --unless --tail 0
+    assert_failure 2
+    assert_error_line es-append '--tail: nothing ever matches 0 messages'
+    run --separate-stderr es-append -t a --since 1h
+    assert_failure 2
+    assert_error_line es-append '--since: stands only behind --unless'
+    run --separate-stderr es-append -t a --unless -f
+    assert_failure 2
+    assert_error_line es-append 'unknown option -f'
     run --separate-stderr es-append -t a --unless -o
     assert_failure 2
     assert_error_line es-append '-o: '

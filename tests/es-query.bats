@@ -148,6 +148,57 @@ usage() {
     found 'l1' -t loans.lent --last -b 8
 }
 
+@test "an id: that message, if it matches the rest" {
+    library
+    found 'l3' --id l3
+    found 'l3' --id l3 -t loans.
+    found '' --id l3 -t books.
+    found 'l3' --id l3 -k book_id=b1 --last
+    found '' --id l1 -t loans.lent --last
+    found '' --id l3 -a 8
+    found '' --id l3 -b 8
+    found 'l3' --id l3 -a 7 -b 9 --tail 3 -n 2
+    found '' --id none
+    echo '{"items":[{"types":["loans."]}]}' >q
+    found 'l3' q --id l3
+    assert_equal "$(es-query --count --id l3)" 1
+    # One that es made itself.
+    local id
+    id=$(es-append -t a | jq -r .id)
+    found "$id" --id "$id"
+    found '' --id "${id^^}"
+}
+
+@test "a correlation: what belongs together, wherever it stands" {
+    library
+    es-append -q <<'END'
+{"type":"r.early","id":"e","correlation_id":"root"}
+{"type":"r.root","id":"root"}
+{"type":"r.made","id":"m","causation_id":"root","payload":{"n":1}}
+{"type":"r.made","id":"n","causation_id":"m","payload":{"n":2}}
+{"type":"r.other","id":"o","causation_id":"root","correlation_id":"x"}
+END
+    found 'e root m n' --correlation root
+    found 'm n' --correlation root -t r.made
+    found 'n' --correlation root -k n=2
+    found 'n m root e' --correlation root -r
+    found 'm n' --correlation root --tail 2
+    found 'e root' --correlation root -n 2
+    found 'm n' --correlation root -a 12
+    found 'o' --correlation x
+    found 'l1' --correlation l1
+    found '' --correlation nobody
+    # The newest of the item belongs to another one.
+    found '' --correlation x -t r.made --last
+    assert_equal "$(es-query --count --correlation root)" 4
+    # Ids that es has made are kept in another form.
+    local id
+    id=$(es-append -t a | jq -r .id)
+    es-append -q --id made -t b --cause "$id"
+    found "$id made" --correlation "$id"
+    found 'made' --correlation "$id" --kind event -a 16
+}
+
 @test "since and until" {
     library
     local now
@@ -245,6 +296,11 @@ END
     usage 'type' -t '*'
     usage 'kind' --kind order
     usage '--since' --since tomorrow
+    usage '--id: must be printable ASCII' --id 'a b'
+    usage '--id: must have 1 to 128' --id ''
+    usage '--id: only once' --id a --id b
+    usage '--correlation: only once' --correlation a --correlation a
+    usage 'unknown option --upcast' --upcast
     usage '-o' -o -t a
     usage '-o' -t a -o
     usage '--last' --last
@@ -386,7 +442,8 @@ END
     assert_stderr
     jq -e '.query == {items: [{types: ["loans.lent"], tags: ["book_id:b1"]}]}
         and .after == 10 and (.store | length == 36)
-        and (.epoch | length == 36) and (keys | length == 4)' g
+        and (.epoch | length == 36) and .id == "x1"
+        and (keys | length == 5)' g
     assert_equal "$(wc -l <g)" 1
     # Everything; nothing that matches; in a store that is empty.
     es-query --guard g >/dev/null
@@ -437,6 +494,8 @@ END
     usage '--tail: cannot be said in a guard' --guard g --tail 1
     usage '--since: cannot be said in a guard' --guard g --since 1h
     usage '--until: cannot be said in a guard' --guard g --until 1h
+    usage '--id: cannot be said in a guard' --guard g --id a
+    usage '--correlation: cannot be said in a guard' --guard g --correlation a
     assert_file_not_exist g
 }
 
@@ -517,19 +576,117 @@ END
     es-query | cmp follow.out -
 }
 
-@test "-f survives the bell and the WAL being made anew" {
+@test "-f survives the bell, -wal and -shm being removed and made anew" {
     start follow es-query -f
     es-append -q -t a
     within 5 lines follow.out 1
     rm es.db-bell
     es-append -q -t b
     within 5 lines follow.out 2
-    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    # It holds no read transaction: busy, frames, moved.
+    assert_regex "$(sqlite3 es.db 'pragma wal_checkpoint(truncate)')" '^0[|]'
     es-append -q -t c
     within 5 lines follow.out 3
-    es-append -q -t d
-    within 5 lines follow.out 4
+    local n=3 files
+    for files in 'es.db-wal es.db-shm' es.db-shm \
+        'es.db-wal es.db-shm es.db-bell es.db-lock'; do
+        sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+        # shellcheck disable=SC2086 # several
+        rm $files
+        es-append -q -t d
+        within 5 lines follow.out $((n += 1))
+        es-append -q -t e
+        within 5 lines follow.out $((n += 1))
+    done
+    es-query | cmp follow.out -
+    assert_equal "$(jq -s 'map(.position) == [range(1; 10)]' follow.out)" true
+    assert_equal "$(cat follow.err)" ''
     kill "$pid"
+}
+
+@test "-f keeps its limit when files are made anew" {
+    es-append -q -t a
+    start follow es-query -f -n 3
+    within 5 lines follow.out 1
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    rm es.db-wal es.db-shm
+    for ((i = 0; i < 5; i++)); do echo '{"type":"b"}'; done | es-append -q
+    finish 5 "$pid"
+    assert_equal "$status" 0
+    assert_equal "$(jq -r .position follow.out | tr '\n' ' ')" '1 2 3 '
+}
+
+@test "-f: what was read is not there any more" {
+    es-append -q -t a
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    start follow es-query -f
+    within 5 lines follow.out 1
+    es-append -q -t b
+    within 5 lines follow.out 2
+    # With what was not in the file yet.
+    rm es.db-wal es.db-shm
+    es-append -q -t c
+    finish 5 "$pid"
+    assert_equal "$status" 1
+    assert_regex "$(cat follow.err)" \
+        '^es-query: es.db: another log: position 2, which was read before, '
+}
+
+# A backup that is written into the file: same inode, same epoch.
+restore() {
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    rm -f es.db-wal es.db-shm
+    cat "$1" >es.db
+}
+
+@test "-f: a backup that was restored is another log" {
+    es-append -q --id one -t a
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+    cp es.db backup
+    es-append -q --id two -t a
+    start shorter es-query -f
+    within 5 lines shorter.out 2
+    restore backup
+    es-append -q --id three -t a
+    finish 5 "$pid"
+    assert_equal "$status" 1
+    assert_equal "$(cat shorter.err)" "es-query: es.db: another log: position \
+2, which was read before, holds another message (a backup was restored?)"
+    assert_equal "$(jq -r .id shorter.out | tr '\n' ' ')" 'one two '
+
+    start gone es-query -f
+    within 5 lines gone.out 2
+    restore backup
+    finish 5 "$pid"
+    assert_equal "$status" 1
+    assert_regex "$(cat gone.err)" 'another log: .*is not there'
+}
+
+@test "-f --id ends with that message" {
+    library
+    start follow es-query -f --id new
+    es-append -q -t a
+    es-append -q --id new -t b
+    es-append -q -t c
+    finish 5 "$pid"
+    assert_equal "$status" 0
+    assert_equal "$(jq -r .id follow.out)" new
+    run --separate-stderr timeout 10 es-query -f --id l1
+    assert_success
+    assert_equal "$(jq -r .id <<<"$output")" l1
+}
+
+@test "-f --correlation" {
+    es-append -q --id root -t a
+    start follow es-query -f -n 3 --correlation root
+    within 5 lines follow.out 1
+    es-append -q --id other -t a
+    es-append -q --id one -t b --cause root
+    es-append -q --id two -t b --cause other
+    es-append -q --id three -t b --cause one
+    finish 5 "$pid"
+    assert_equal "$status" 0
+    assert_equal "$(jq -r .id follow.out | tr '\n' ' ')" 'root one three '
 }
 
 @test "-f: another es.db in its place is the end" {

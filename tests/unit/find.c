@@ -92,6 +92,11 @@ static struct span random_line(struct buf *b)
 		}
 		buf_addc(b, ']');
 	}
+	if (rnd(4) == 0)
+		buf_addf(b, ",\"correlation_id\":\"c%u\"", rnd(3));
+	else if (rnd(4) == 0 && n_model > 0)
+		buf_addf(b, ",\"causation_id\":\"%.*s\"", 36,
+		    model[rnd((unsigned)n_model)].m.id.p);
 	buf_adds(b, ",\"payload\":{");
 	for (int i = 0; i < 4; i++)
 		if (rnd(3) == 0) {
@@ -230,6 +235,13 @@ static struct query_bounds random_bounds(void)
 	if (rnd(6) == 0)
 		b.until = model[rnd((unsigned)n_model)].m.stored_at +
 		    rnd(3) - 1;
+	if (rnd(12) == 0)
+		b.id = rnd(4) ? model[rnd((unsigned)n_model)].m.id :
+		    SPAN_LIT("nobody");
+	if (rnd(8) == 0)
+		b.correlation = rnd(6) ?
+		    model[rnd((unsigned)n_model)].m.correlation_id :
+		    SPAN_LIT("nobody");
 	return b;
 }
 
@@ -260,7 +272,10 @@ static bool is_newest(const struct query_item *item,
 static bool matches(const struct query *q, const struct query_bounds *b,
     int64_t head, int64_t p)
 {
-	if (!in_range(b, head, p))
+	const struct message *m = &model[p - 1].m;
+
+	if (!in_range(b, head, p) || (b->id.p && !span_eq(m->id, b->id)) ||
+	    (b->correlation.p && !span_eq(m->correlation_id, b->correlation)))
 		return false;
 	if (q->everything)
 		return true;
@@ -306,10 +321,12 @@ static void tell(const struct query *q, const struct query_bounds *b,
 
 	query_print(&text, q);
 	printf("seed %llu: %s: query %s after %lld before %lld limit %lld "
-	    "tail %lld reverse %d since %lld until %lld, head %lld\n",
+	    "tail %lld reverse %d since %lld until %lld id %.*s "
+	    "correlation %.*s, head %lld\n",
 	    (unsigned long long)seed, what, text.p, (long long)b->after,
 	    (long long)b->before, (long long)b->limit, (long long)b->tail,
 	    b->reverse, (long long)b->since, (long long)b->until,
+	    (int)b->id.n, b->id.p, (int)b->correlation.n, b->correlation.p,
 	    (long long)n_model);
 	exit(1);
 }
@@ -354,7 +371,7 @@ static void compare_find(struct store *s, const struct query *q,
 		tell(q, b, err.text);
 	if (n < n_wanted)
 		tell(q, b, "a message is missing");
-	if (!b->reverse && !b->since && b->tail < 0) {
+	if (!b->reverse && !b->since && !b->id.p && b->tail < 0) {
 		bool cut = b->limit >= 0 && n == b->limit;
 
 		if (find_covered(f) != covered(b, head ? head : n_model, cut))
@@ -386,8 +403,8 @@ static void compare_lines(struct store *s, const struct query *q,
 		tell(q, b, err.text);
 	if (count != n_wanted || !span_eq(buf_span(&got), buf_span(&want)))
 		tell(q, b, "other lines");
-	if (!b->reverse && !b->since && b->tail < 0 && find_covered(f) !=
-	    covered(b, head ? head : n_model, count == b->limit))
+	if (!b->reverse && !b->since && !b->id.p && b->tail < 0 &&
+	    find_covered(f) != covered(b, head ? head : n_model, count == b->limit))
 		tell(q, b, "covers something else as lines");
 	find_close(f);
 	buf_free(&want);
@@ -424,6 +441,20 @@ static void compare_any(struct store *s, const struct query *q)
 		tell(q, &b, "find_any");
 }
 
+/* A condition with bounds: whether the query would give anything. */
+static void compare_within(struct store *s, const struct query *q,
+    const struct query_bounds *b, int64_t head)
+{
+	bool any;
+
+	if (b->limit == 0 || b->tail == 0)
+		return;
+	if (find_any_within(s, q, b, head, &any, NULL, &err) < 0)
+		tell(q, b, err.text);
+	if (any != (n_wanted > 0))
+		tell(q, b, "find_any_within");
+}
+
 static void compare(struct store *s, int rounds)
 {
 	check_int(unit_head(s), n_model);
@@ -439,6 +470,7 @@ static void compare(struct store *s, int rounds)
 		if (rnd(4) == 0)
 			compare_count(s, &q, &b, head);
 		compare_any(s, &q);
+		compare_within(s, &q, &b, head ? head : n_model);
 		query_free(&q);
 	}
 }

@@ -123,7 +123,16 @@ static void test_bounds(void)
 	    {CLI_UNTIL, "500000w"}, {0, NULL}}, &b);
 	check_int(b.since, INT64_C(1709204400500000));
 	check_int(b.until, 1);
-	check_int(query_flag(NULL, &b, CLI_ID, "x", NULL), 1);
+	flags((const struct flag[]){{CLI_ID, "x"}, {CLI_CORRELATION, "y z"},
+	    {0, NULL}}, &b);
+	check(span_is(b.id, "x"));
+	check_int(query_flag(NULL, &b, CLI_CORRELATION, "y", NULL), -1);
+	b.correlation = SPAN_NONE;
+	check_int(query_flag(NULL, &b, CLI_CORRELATION, "y", NULL), 0);
+	check(span_is(b.correlation, "y"));
+	/* A second one would hide the first. */
+	check_int(query_flag(NULL, &b, CLI_ID, "x", NULL), -1);
+	check_int(query_flag(NULL, &b, CLI_FOLLOW, NULL, NULL), 1);
 }
 
 /* ---- JSON ---- */
@@ -396,6 +405,8 @@ static void test_guard(void)
 	static const char text[] = "{\"query\":{\"items\":[{\"types\":"
 	    "[\"a.\"]}]},\"after\":9007199254740993,\"store\":\"" ID1
 	    "\",\"epoch\":\"" ID2 "\"}\n";
+	static const char whole[] = "{\"query\":{},\"after\":7,\"id\":"
+	    "\"a\\\"b\",\"store\":\"" ID1 "\",\"epoch\":\"" ID2 "\"}\n";
 	struct guard g;
 	struct es_err err = {0};
 	struct buf out = {0};
@@ -406,6 +417,14 @@ static void test_guard(void)
 	check_str(g.epoch, ID2);
 	guard_print(&out, &g);
 	check_str(out.p, text);
+	guard_free(&g);
+	buf_truncate(&out, 0);
+
+	/* With the id of the message that was the last. */
+	need(guard_parse(whole, strlen(whole), &g, &err) == 0);
+	check_str(g.id, "a\"b");
+	guard_print(&out, &g);
+	check_str(out.p, whole);
 	guard_free(&g);
 	buf_free(&out);
 }
@@ -426,6 +445,10 @@ static void test_guard_refused(void)
 		"{\"query\":{},\"after\":0,\"store\":1,\"epoch\":\"" ID2 "\"}",
 		"{\"query\":{},\"after\":0,\"store\":\"" ID1
 		"\",\"epoch\":\"" ID2 "\",\"more\":1}",
+		"{\"query\":{},\"after\":1,\"id\":7,\"store\":\"" ID1
+		"\",\"epoch\":\"" ID2 "\"}",
+		"{\"query\":{},\"after\":1,\"id\":\"a b\",\"store\":\"" ID1
+		"\",\"epoch\":\"" ID2 "\"}",
 		"{\"query\":{},\"after\":0,\"store\":\"" ID1
 		"\",\"epoch\":\"" ID2 "\"}\n{}",
 		"{\"query\":{},\"after\":0,\"store\":\"" ID1 "\",",
