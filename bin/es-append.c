@@ -2,29 +2,31 @@
  * es-append: append messages; es-append(1).
  *
  * Input is gathered before the store is locked: all of it, or with --each what
- * is there at the moment.  What was gathered is one transaction, and what that
- * stored is printed after its commit.
+ * is there at the moment, or with --batch so many lines.  What was gathered is
+ * one transaction, and what that stored is printed after its commit.  Only
+ * --import locks first: nobody else has anything to do in an empty store.
  */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "condition.h"
-#include "form.h"
-#include "intake.h"
+#include "batch.h"
 
 static const char *const synopsis[] = {
-	"[-q] [--each] [--guard FILE] [FILE...] [--unless QUERY-FLAGS]",
-	"[-q] -t TYPE [NAME=STRING | NAME:=JSON]... [--id ID] "
+	"[-q] [--each | --batch N] [--skip-bad FILE] [--dry-run] "
+	    "[--guard FILE] [FILE...] [--unless QUERY-FLAGS]",
+	"[-q] -t TYPE [NAME=STRING | NAME:=JSON]... [--id ID] [--dry-run] "
 	    "[--unless QUERY-FLAGS]",
+	"[-q] --import [--dry-run] [FILE...]",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_KIND, CLI_TAG, CLI_META, CLI_CAUSE, CLI_EACH,
-	CLI_GUARD, CLI_UNLESS, CLI_KEY, CLI_PARTITION, CLI_OR, CLI_LAST,
-	CLI_AFTER, CLI_BEFORE, CLI_SINCE, CLI_UNTIL, CLI_CORRELATION,
-	CLI_LIMIT, CLI_TAIL, CLI_REVERSE, 0
+	CLI_BATCH, CLI_SKIP_BAD, CLI_IMPORT, CLI_DRY_RUN, CLI_GUARD,
+	CLI_UNLESS, CLI_KEY, CLI_PARTITION, CLI_OR, CLI_LAST, CLI_AFTER,
+	CLI_BEFORE, CLI_SINCE, CLI_UNTIL, CLI_CORRELATION, CLI_LIMIT,
+	CLI_TAIL, CLI_REVERSE, 0
 };
 
 static const struct cli_help help[] = {
@@ -79,8 +81,10 @@ struct options {
 	char **files;
 	int n_files;
 	struct form form;
-	bool each, unless;
-	const char *guard;
+	bool each, import, dry, unless;
+	bool given;			/* a flag about each message */
+	int64_t lines;			/* of a batch; 0: no batches */
+	const char *guard, *bad;
 	struct query query;		/* behind --unless */
 	struct query_bounds bounds;
 };
@@ -89,14 +93,14 @@ struct job {
 	struct options *o;
 	struct store *store;
 	struct intake in;
-	struct spool out;		/* what will be acknowledged */
 	struct condition condition;
-	struct message_scratch scratch;
-	struct buf text;
-	/* of the open transaction */
-	size_t fresh;			/* messages that are new */
-	int64_t old;			/* position of one that is not, or 0 */
-	int64_t last;			/* last position given or found */
+	struct refused refused;
+	struct batch batch;
+	/* all that is committed */
+	size_t skipped;
+	const char *name;		/* place of the last line */
+	int64_t line;			/* 0: none */
+	int64_t last;			/* highest position given or found */
 };
 
 /* ---- options ---- */
@@ -107,7 +111,8 @@ static int take_unless(struct options *o, int id, struct es_err *err)
 		return es_fail(err, ES_USAGE, "%.100s: --unless comes last; "
 		    "behind it stand only query flags", o->cli.arg);
 	if (id == CLI_META || id == CLI_CAUSE || id == CLI_EACH ||
-	    id == CLI_GUARD || id == CLI_UNLESS)
+	    id == CLI_BATCH || id == CLI_SKIP_BAD || id == CLI_IMPORT ||
+	    id == CLI_DRY_RUN || id == CLI_GUARD || id == CLI_UNLESS)
 		return es_fail(err, ES_USAGE, "%s: has to stand before "
 		    "--unless", cli_flag_name(id));
 	return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);
@@ -117,14 +122,27 @@ static int take_option(struct options *o, int id, struct es_err *err)
 {
 	int r = form_flag(&o->form, id, o->cli.arg, err);
 
-	if (r <= 0)
+	if (r <= 0) {
+		o->given = true;
 		return r;
+	}
 	switch (id) {
 	case CLI_OPERAND:
 		o->files[o->n_files++] = o->cli.argv[o->cli.at - 1];
 		return 0;
 	case CLI_EACH:
 		o->each = true;
+		return 0;
+	case CLI_BATCH:
+		return cli_int(&o->cli, 1, INT64_MAX, &o->lines, err);
+	case CLI_SKIP_BAD:
+		o->bad = o->cli.arg;
+		return 0;
+	case CLI_IMPORT:
+		o->import = true;
+		return 0;
+	case CLI_DRY_RUN:
+		o->dry = true;
 		return 0;
 	case CLI_GUARD:
 		o->guard = o->cli.arg;
@@ -138,29 +156,60 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	}
 }
 
+/* What is about lines, or about how they are stored together. */
+static const char *about_lines(const struct options *o)
+{
+	return o->each ? "--each" : o->lines ? "--batch" :
+	    o->bad ? "--skip-bad" : NULL;
+}
+
+static int check_import(const struct options *o, struct es_err *err)
+{
+	const char *other = about_lines(o);
+
+	if (o->guard || o->unless)
+		other = o->guard ? "--guard" : "--unless";
+	if (other)
+		return es_fail(err, ES_USAGE, "--import and %s: an import is "
+		    "whole, and into a store without any message", other);
+	if (o->given)
+		return es_fail(err, ES_USAGE, "--import: messages come as "
+		    "they were, and take nothing from flags");
+	return 0;
+}
+
 /* With -t the words are attributes, else files. */
-static int check_options(struct options *o, struct es_err *err)
+static int check_form(struct options *o, struct es_err *err)
 {
 	int i;
 
+	if (!o->form.type.p)
+		return !o->form.id.p ? 0 : es_fail(err, ES_USAGE,
+		    "--id: needs -t; lines have an id of their own");
+	if (about_lines(o))
+		return es_fail(err, ES_USAGE,
+		    "%s: is for lines; with -t there are none",
+		    about_lines(o));
+	for (i = 0; i < o->n_files; i++)
+		if (form_word(&o->form, o->files[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_options(struct options *o, struct es_err *err)
+{
 	if (o->unless && o->guard)
 		return es_fail(err, ES_USAGE,
 		    "--guard and --unless: only one of them");
+	if (o->each && o->lines)
+		return es_fail(err, ES_USAGE,
+		    "--each and --batch: only one of them");
 	if (o->unless && query_flags_end(&o->query, err) < 0)
 		return -1;
 	if (o->bounds.limit == 0 || o->bounds.tail == 0)
 		return es_fail(err, ES_USAGE, "%s: nothing ever matches 0 "
 		    "messages", o->bounds.limit ? "--tail" : "--limit");
-	if (!o->form.type.p)
-		return !o->form.id.p ? 0 : es_fail(err, ES_USAGE,
-		    "--id: needs -t; lines have an id of their own");
-	if (o->each)
-		return es_fail(err, ES_USAGE,
-		    "--each: is for lines; with -t there are none");
-	for (i = 0; i < o->n_files; i++)
-		if (form_word(&o->form, o->files[i], err) < 0)
-			return -1;
-	return 0;
+	return o->import ? check_import(o, err) : check_form(o, err);
 }
 
 static int parse_options(struct options *o, int argc, char **argv,
@@ -199,148 +248,83 @@ static int load_condition(struct job *j, struct es_err *err)
 	    &o->bounds, err);
 }
 
-/* A message that is there already is looked up before any condition. */
-static int refuse_new(struct job *j, const struct draft *m,
-    struct es_err *err)
-{
-	int64_t position;
-	int r;
+/* ---- what is said of it ---- */
 
-	if (!j->condition.broken_at)
-		return 0;
-	r = m->id.p ? store_find_id(j->store, m->id, &position, err) : 0;
-	if (r == 0)
-		return condition_failed(&j->condition, j->store, err);
-	return r < 0 ? -1 : 0;
+/* Only what counts, of what was gathered. */
+static int print_lines(struct batch *b, struct es_err *err)
+{
+	struct span all;
+
+	return spool_end(&b->out, &all, err) < 0 ||
+	    cli_write(all.p, b->out_n, err) < 0 || cli_flush(err) < 0 ? -1 : 0;
 }
 
-/* ---- storing ---- */
-
-static int append(struct job *j, const struct draft *m, struct es_err *err)
+static int print_reasons(struct job *j, struct es_err *err)
 {
-	struct appended a;
+	struct batch *b = &j->batch;
+	struct span all;
+	size_t at = 0;
 
-	if (refuse_new(j, m, err) < 0 ||
-	    store_append(j->store, m, &a, err) < 0)
+	if (b->reasons_n == 0)
+		return 0;
+	if (spool_end(&b->reasons, &all, err) < 0)
 		return -1;
-	if (!a.repeated)
-		j->fresh++;
-	else if (a.position <= store_before(j->store))
-		j->old = a.position;
-	if (!j->o->each && j->fresh && j->old)
-		return es_fail(err, ES_FAILED, "one part of the input is "
-		    "stored already (position %lld), the other is not",
-		    (long long)j->old);
-	if (a.position > j->last)
-		j->last = a.position;
-	return j->o->cli.quiet ? 0 :
-	    spool_add(&j->out, a.line.p, a.line.n, err);
-}
-
-/* A fault of the store names it; any other is one of the line. */
-static bool of_the_store(const struct job *j, const struct es_err *err)
-{
-	const char *path = store_path(j->store);
-
-	return strncmp(err->text, path, strlen(path)) == 0;
-}
-
-static int append_line(struct job *j, const struct intake_line *l,
-    struct es_err *err)
-{
-	struct draft m;
-
-	if (message_parse(&j->scratch, l->text.p, l->text.n, 0, &m, err) < 0) {
-		if (l->unterminated)
-			es_err_at(err, "cut off, or without its newline");
-	} else if (form_defaults(&j->o->form, &m, &j->scratch, &j->text,
-	    err) == 0 && append(j, &m, err) == 0) {
-		return 0;
-	}
-	return of_the_store(j, err) ? -1 :
-	    es_err_at(err, "%s:%lld", l->name, (long long)l->line);
-}
-
-static int append_form(struct job *j, struct es_err *err)
-{
-	struct draft m;
-
-	return form_draft(&j->o->form, &j->scratch, &m, err) < 0 ? -1 :
-	    append(j, &m, err);
-}
-
-static int check_cause(struct job *j, struct es_err *err)
-{
-	struct span cause = j->o->form.cause;
-	int64_t position;
-	int r;
-
-	if (!cause.p)
-		return 0;
-	r = store_find_id(j->store, cause, &position, err);
-	if (r == 0 || (r > 0 && position < 0))
-		return es_fail(err, ES_FAILED, "%s: --cause: no message has "
-		    "the id %.*s", store_path(j->store), (int)cause.n,
-		    cause.p);
-	return r < 0 ? -1 : 0;
-}
-
-static int append_group(struct job *j, struct es_err *err)
-{
-	struct intake_line line;
-
-	j->fresh = 0;
-	j->old = 0;
-	if (check_cause(j, err) < 0 || condition_check(&j->condition,
-	    j->store, err) < 0)
-		return -1;
-	if (j->o->form.type.p)
-		return append_form(j, err);
-	while (intake_next(&j->in, &line))
-		if (append_line(j, &line, err) < 0)
-			return -1;
+	for (; at < b->reasons_n; at += strlen(all.p + at) + 1)
+		cli_warn(&j->o->cli, "%s", all.p + at);
 	return 0;
 }
 
 /* After the commit, and so after everything that could undo it. */
 static int acknowledge(struct job *j, struct es_err *err)
 {
+	struct batch *b = &j->batch;
 	struct es_err why;
-	struct span all;
-
-	if (spool_end(&j->out, &all, &why) < 0 ||
-	    cli_write(all.p, all.n, &why) < 0 || cli_flush(&why) < 0)
-		return es_fail(err, ES_FAILED, "%s (stored up to position "
-		    "%lld)", why.text, (long long)j->last);
-	spool_reset(&j->out);
-	return 0;
-}
-
-/*
- * One transaction.  With --each what came before a fault is stored and
- * acknowledged before the fault is told of.
- */
-static int store_group(struct job *j, struct es_err *err)
-{
-	struct es_err other;
 	int r;
 
-	if (store_begin(j->store, err) < 0)
+	j->skipped += b->skipped;
+	if (b->line) {
+		j->name = b->name;
+		j->line = b->line;
+	}
+	if (b->last > j->last)
+		j->last = b->last;
+	if (j->o->cli.verbose)
+		cli_warn(&j->o->cli, "%s: %zu %sstored, up to position %lld",
+		    store_path(j->store), b->fresh,
+		    j->o->dry ? "would be " : "", (long long)j->last);
+	r = print_reasons(j, err);
+	if (print_lines(b, &why) == 0)
+		return r;
+	return j->o->dry ? es_fail(err, ES_FAILED, "%s", why.text) :
+	    es_fail(err, ES_FAILED, "%s (stored up to position %lld)",
+	    why.text, (long long)j->last);
+}
+
+/* A fault behind what is stored says how far that goes. */
+static int tell_progress(struct job *j, struct es_err *err)
+{
+	char text[sizeof err->text];
+
+	if (!j->line || j->o->dry || strstr(err->text, " (stored up to "))
 		return -1;
-	/* While the input came, the file may have lost its name. */
-	r = store_check_same(j->store, err);
-	if (r == 0)
-		r = append_group(j, err);
-	if (r < 0 && !j->o->each) {
-		store_rollback(j->store);
+	memcpy(text, err->text, sizeof text);
+	return es_fail(err, err->code, "%s (stored up to %s:%lld, position "
+	    "%lld)", text, j->name, (long long)j->line, (long long)j->last);
+}
+
+/* ---- storing ---- */
+
+/* One transaction; r is what has become of its lines so far. */
+static int finish(struct job *j, int r, struct es_err *err)
+{
+	struct es_err other;
+
+	if (r < 0 && !j->batch.keep && !j->o->dry) {
+		batch_drop(&j->batch);
 		return -1;
 	}
-	if (store_commit(j->store, r < 0 ? &other : err) < 0)
+	if (batch_end(&j->batch, r < 0 ? &other : err) < 0)
 		return -1;
-	condition_move(&j->condition, j->store, j->fresh);
-	if (j->o->cli.verbose)
-		cli_warn(&j->o->cli, "%s: %zu stored, up to position %lld",
-		    store_path(j->store), j->fresh, (long long)j->last);
 	if (acknowledge(j, &other) < 0) {
 		*err = other;
 		return -1;
@@ -348,20 +332,50 @@ static int store_group(struct job *j, struct es_err *err)
 	return r;
 }
 
+static int store_group(struct job *j, struct es_err *err)
+{
+	struct batch *b = &j->batch;
+
+	if (batch_begin(b, err) < 0)
+		return -1;
+	return finish(j, j->o->form.type.p ? batch_form(b, err) :
+	    batch_lines(b, &j->in, 0, err), err);
+}
+
+/* As if each batch were committed; the last may be smaller at the end. */
+static int try_group(struct job *j, bool ended, struct es_err *err)
+{
+	int64_t step = j->o->lines, left = j->in.count;
+	int r = 0;
+
+	if (batch_begin(&j->batch, err) < 0)
+		return -1;
+	if (!step)
+		step = left;
+	while (r == 0 && (left >= step || (ended && left > 0))) {
+		r = batch_lines(&j->batch, &j->in, step, err);
+		left -= step;
+	}
+	return finish(j, r, err);
+}
+
 static int append_lines(struct job *j, struct es_err *err)
 {
 	struct options *o = j->o;
+	int64_t want = o->dry ? INTAKE_ALL : o->each ? INTAKE_READY : o->lines;
+	bool part = o->each || (o->dry && o->lines);
 	struct es_err behind;
-	int more;
+	int more, r;
 
-	intake_init(&j->in, o->files, o->n_files, MESSAGE_LINE_MAX);
 	do {
-		more = intake_gather(&j->in, o->each, &behind);
-		if (more < 0 && (!o->each || j->in.group.n == 0))
+		more = intake_gather(&j->in, want, &behind);
+		if (more < 0 && (!part || j->in.count == 0))
 			break;
 		if (load_condition(j, err) < 0)
 			return -1;
-		if (j->in.group.n > 0 && store_group(j, err) < 0)
+		r = j->in.count == 0 ? 0 : o->dry ?
+		    try_group(j, more == 0, err) : store_group(j, err);
+		if (r < 0)
 			return -1;
 	} while (more > 0);
 	if (more < 0)
@@ -369,17 +383,76 @@ static int append_lines(struct job *j, struct es_err *err)
 	return more;
 }
 
-static int run(struct job *j, struct es_err *err)
+/* All in one transaction, however it comes. */
+static int import_lines(struct job *j, struct es_err *err)
+{
+	struct es_err behind;
+	int more = intake_gather(&j->in, INTAKE_READY, &behind), r;
+
+	if (batch_begin(&j->batch, err) < 0)
+		return -1;
+	while ((r = batch_lines(&j->batch, &j->in, 0, err)) == 0 && more > 0)
+		more = intake_gather(&j->in, INTAKE_READY, &behind);
+	if (r == 0 && more < 0) {
+		*err = behind;
+		r = -1;
+	}
+	if (r < 0)
+		batch_drop(&j->batch);
+	return r < 0 ? -1 : finish(j, 0, err);
+}
+
+static int open_refused(struct job *j, struct es_err *err)
+{
+	struct options *o = j->o;
+	bool same;
+	int i;
+
+	if (!o->bad)
+		return 0;
+	j->batch.refused = &j->refused;
+	if (o->dry)
+		return 0;
+	if (refused_open(&j->refused, o->bad, err) < 0)
+		return -1;
+	same = o->n_files == 0 && refused_is(&j->refused, NULL);
+	for (i = 0; i < o->n_files && !same; i++)
+		same = refused_is(&j->refused, o->files[i]);
+	return !same ? 0 : es_fail(err, ES_FAILED, "%s: is input, and cannot "
+	    "take the lines that are refused, too", o->bad);
+}
+
+static int begin(struct job *j, struct es_err *err)
 {
 	struct options *o = j->o;
 
 	if (store_open(o->cli.store, true, &j->store, err) < 0)
 		return -1;
+	j->batch = (struct batch){.store = j->store,
+	    .condition = &j->condition, .form = &o->form, .keep = o->each,
+	    .import = o->import, .dry = o->dry, .quiet = o->cli.quiet};
+	intake_init(&j->in, o->files, o->n_files, MESSAGE_LINE_MAX,
+	    o->bad != NULL);
 	if (o->unless && find_check_names(j->store, &o->query, true, err) < 0)
 		return -1;
-	if (!o->form.type.p)
-		return append_lines(j, err);
-	return load_condition(j, err) < 0 ? -1 : store_group(j, err);
+	return open_refused(j, err);
+}
+
+static int run(struct job *j, struct es_err *err)
+{
+	struct options *o = j->o;
+	int r;
+
+	if (begin(j, err) < 0)
+		return -1;
+	if (o->form.type.p)
+		return load_condition(j, err) < 0 ? -1 : store_group(j, err);
+	r = o->import ? import_lines(j, err) : append_lines(j, err);
+	if (r < 0)
+		return tell_progress(j, err);
+	return !j->skipped ? 0 : es_fail(err, ES_FAILED, "%zu line%s refused "
+	    "%s %s", j->skipped, j->skipped == 1 ? " was" : "s were",
+	    o->dry ? "and would be kept in" : "and kept in", o->bad);
 }
 
 static void release(struct job *j)
@@ -387,10 +460,9 @@ static void release(struct job *j)
 	struct options *o = j->o;
 
 	intake_free(&j->in);
-	spool_free(&j->out);
+	batch_free(&j->batch);
+	refused_close(&j->refused);
 	condition_free(&j->condition);
-	message_scratch_free(&j->scratch);
-	buf_free(&j->text);
 	store_close(j->store);
 	form_free(&o->form);
 	query_free(&o->query);

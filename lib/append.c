@@ -363,6 +363,12 @@ static int find_keys(struct store *s, const struct draft *d,
 	    err);
 }
 
+int store_write(struct store *s, const struct message *m, struct es_err *err)
+{
+	return make_line(s, m, err) < 0 ? -1 :
+	    write_message(s, m, false, err);
+}
+
 /* A message out of a draft, checked but not written; keys are in s->keys. */
 static int make_message(struct store *s, const struct draft *d, bool own,
     char id[UUID_TEXT], struct buf *created, struct message *m,

@@ -33,7 +33,8 @@ enum cli_id {
 	/* more than one program */
 	CLI_FOLLOW, CLI_GUARD, CLI_JOBS, CLI_GIVEN, CLI_STATE, CLI_JSON,
 	CLI_PRETTY, CLI_COUNT, CLI_NAME, CLI_BY, CLI_FROM, CLI_META, CLI_CAUSE,
-	CLI_EACH, CLI_UNLESS, CLI_PRINT, CLI_PATH, CLI_REBUILD, CLI_NEW,
+	CLI_EACH, CLI_BATCH, CLI_SKIP_BAD, CLI_IMPORT, CLI_DRY_RUN, CLI_UNLESS,
+	CLI_PRINT, CLI_PATH, CLI_REBUILD, CLI_NEW,
 	CLI_CATALOG, CLI_RETRIES, CLI_DEADLINE, CLI_ONCE, CLI_BREAKER,
 	CLI_TIMEOUT, CLI_FORCE, CLI_STRICT,
 	CLI_LISTEN, CLI_HOST, CLI_NO_REACT, CLI_SALVAGE
@@ -155,6 +156,13 @@ int cli_lines_open(struct cli_lines *, const char *path, struct es_err *);
  */
 int cli_lines_next(struct cli_lines *, size_t max, struct span *line,
     bool *unterminated, struct es_err *);
+/*
+ * After a line that is too long: whether it was that, and its text instead of
+ * reading past it, piece by piece: 1, 0 with the last piece, -1.  The piece is
+ * valid until the next call of any of these.
+ */
+bool cli_lines_too_long(const struct cli_lines *);
+int cli_lines_rest(struct cli_lines *, struct span *piece, struct es_err *);
 /* Whether another line (or its error) can be had without waiting. */
 bool cli_lines_ready(struct cli_lines *);
 void cli_lines_close(struct cli_lines *);

@@ -113,7 +113,6 @@ static bool is_blank(const char *p, size_t n)
 static int too_long(struct cli_lines *l, size_t max, struct es_err *err)
 {
 	l->truncated = true;
-	skip_truncated(l);
 	return es_fail(err, ES_FAILED, "%s:%lld: line is longer than %zu "
 	    "bytes", l->name, (long long)l->line, max);
 }
@@ -148,6 +147,28 @@ static bool have_line(struct cli_lines *l, size_t max, size_t *n,
 	if (*n > max)
 		return true;
 	return l->eof && !is_blank(l->buf.p + l->from, *n);
+}
+
+bool cli_lines_too_long(const struct cli_lines *l)
+{
+	return l->truncated;
+}
+
+int cli_lines_rest(struct cli_lines *l, struct span *piece,
+    struct es_err *err)
+{
+	ptrdiff_t n;
+
+	if (l->from == l->buf.n && !l->eof)
+		fill(l);
+	if (l->error)
+		return read_failed(l, err);
+	n = find_newline(l);
+	*piece = (struct span){l->buf.p + l->from,
+	    n < 0 ? l->buf.n - l->from : (size_t)n};
+	take(l, piece->n + (n >= 0));
+	l->truncated = n < 0 && !l->eof;
+	return l->truncated;
 }
 
 int cli_lines_next(struct cli_lines *l, size_t max, struct span *line,

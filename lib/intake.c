@@ -9,13 +9,14 @@ struct record {
 	const char *name;
 	int64_t line;
 	size_t n;
-	bool unterminated;
+	bool unterminated, too_long, more;
 };
 
 void intake_init(struct intake *in, char *const *files, int n_files,
-    size_t max)
+    size_t max, bool keep)
 {
-	*in = (struct intake){.files = files, .n_files = n_files, .max = max};
+	*in = (struct intake){.files = files, .n_files = n_files, .max = max,
+	    .keep = keep};
 }
 
 void intake_free(struct intake *in)
@@ -55,39 +56,69 @@ static int next_line(struct intake *in, struct span *line, bool *unterminated,
 	return r;
 }
 
-static int gather(struct intake *in, bool each, struct es_err *err)
+static int add(struct intake *in, struct record *rec, struct span text,
+    struct es_err *err)
+{
+	rec->name = in->lines.name;
+	rec->line = in->lines.line;
+	rec->n = text.n;
+	return spool_add(&in->spool, rec, sizeof *rec, err) < 0 ||
+	    spool_add(&in->spool, text.p, text.n, err) < 0 ? -1 : 0;
+}
+
+/* 1, or -1; the error of the line is forgotten. */
+static int add_too_long(struct intake *in, struct es_err *err)
+{
+	struct record rec = {.too_long = true, .more = true};
+	struct span piece;
+	int r;
+
+	do {
+		r = cli_lines_rest(&in->lines, &piece, err);
+		rec.more = r > 0;
+		if (r < 0 || add(in, &rec, piece, err) < 0)
+			return -1;
+	} while (rec.more);
+	return 1;
+}
+
+static int gather(struct intake *in, int64_t lines, struct es_err *err)
 {
 	struct record rec = {0};
 	size_t bytes = 0;
 	struct span line;
 	int r;
 
-	while ((r = next_line(in, &line, &rec.unterminated, err)) > 0) {
-		rec.name = in->lines.name;
-		rec.line = in->lines.line;
-		rec.n = line.n;
-		bytes += line.n;
-		if (spool_add(&in->spool, &rec, sizeof rec, err) < 0 ||
-		    spool_add(&in->spool, line.p, line.n, err) < 0)
-			return -1;
-		if (each && (bytes >= GROUP_BYTES ||
-		    !cli_lines_ready(&in->lines)))
+	while ((r = next_line(in, &line, &rec.unterminated, err)) != 0) {
+		if (r < 0 && in->keep && in->open &&
+		    cli_lines_too_long(&in->lines))
+			r = add_too_long(in, err);
+		else if (r > 0)
+			r = add(in, &rec, line, err) < 0 ? -1 : 1;
+		if (r < 0)
+			break;
+		in->count++;
+		bytes += rec.n;
+		if (in->count == lines || (lines == INTAKE_READY &&
+		    (bytes >= GROUP_BYTES || !cli_lines_ready(&in->lines))))
 			break;
 	}
 	return r;
 }
 
-int intake_gather(struct intake *in, bool each, struct es_err *err)
+int intake_gather(struct intake *in, int64_t lines, struct es_err *err)
 {
 	struct es_err second;
 	int r;
 
 	spool_reset(&in->spool);
 	in->at = 0;
-	r = gather(in, each, err);
+	in->count = 0;
+	r = gather(in, lines, err);
 	if (spool_end(&in->spool, &in->group, r < 0 ? &second : err) == 0)
 		return r;
 	in->group = SPAN_NONE;
+	in->count = 0;
 	return -1;
 }
 
@@ -101,7 +132,8 @@ bool intake_next(struct intake *in, struct intake_line *out)
 	in->at += sizeof rec;
 	*out = (struct intake_line){.text = {in->group.p + in->at, rec.n},
 	    .name = rec.name, .line = rec.line,
-	    .unterminated = rec.unterminated};
+	    .unterminated = rec.unterminated, .too_long = rec.too_long,
+	    .more = rec.more};
 	in->at += rec.n;
 	return true;
 }

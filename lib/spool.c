@@ -42,6 +42,11 @@ int spool_add(struct spool *s, const void *p, size_t n, struct es_err *err)
 	return buf_check(&s->memory, err);
 }
 
+size_t spool_size(const struct spool *s)
+{
+	return s->in_file + s->memory.n;
+}
+
 int spool_end(struct spool *s, struct span *all, struct es_err *err)
 {
 	*all = buf_span(&s->memory);

@@ -26,6 +26,8 @@ struct spool {
 
 int spool_add(struct spool *, const void *p, size_t n, struct es_err *);
 
+size_t spool_size(const struct spool *);	/* bytes that were added */
+
 /* All that was added; valid until the spool is reset or freed. */
 int spool_end(struct spool *, struct span *all, struct es_err *);
 

@@ -57,6 +57,12 @@ int store_open_any(const char *path, bool write, struct store **out,
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);
 
+/*
+ * Write a message that is complete, as the newest one; its keys are in s->keys.
+ * Its line is in s->line then.
+ */
+int store_write(struct store *, const struct message *, struct es_err *err);
+
 /* The keys of a stored message by its shape; see store_keys(). */
 int store_keys_of(struct store *, const struct message *, int shape,
     struct keys *out, struct es_err *err);
