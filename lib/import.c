@@ -231,12 +231,33 @@ static int set_erased(struct import *im, const struct message *m,
 	return done(im, im->erased, err);
 }
 
+/* The line's fault, before it becomes one of the store. */
+static int check_catalog(struct json_doc *d, struct span payload,
+    struct es_err *err)
+{
+	struct catalog *c;
+	struct span text;
+	uint32_t node;
+
+	if (json_parse(d, payload.p, payload.n, err) < 0)
+		return -1;
+	node = json_get(d, 0, "catalog");
+	if (node == JSON_NONE)
+		return es_fail(err, ES_FAILED, "catalog: missing");
+	text = json_text(d, node);
+	if (catalog_parse("catalog", text.p, text.n, &c, err) < 0)
+		return -1;
+	catalog_free(c);
+	return 0;
+}
+
 static int take_catalog(struct import *im, const struct message *m,
     struct es_err *err)
 {
 	struct store *s = im->store;
 
-	if (read_catalog_at(s, m->position, err) < 0)
+	if (check_catalog(&s->doc, m->payload, err) < 0 ||
+	    read_catalog_at(s, m->position, err) < 0)
 		return -1;
 	sqlite3_bind_int64(s->set_catalog, 1, m->position);
 	return done(im, s->set_catalog, err);
@@ -301,9 +322,25 @@ int import_line(struct import *im, const char *p, size_t n,
 
 /* ---- the end ---- */
 
+/*
+ * What groups the store may have have not seen this log.  That is a state and
+ * no message: the log stays the one that was exported.
+ */
+static int stop_groups(struct store *s, struct es_err *err)
+{
+	if (db_exec(s->db, "update consumer set state = 'stopped', "
+	    "error = null, code = 0, hash = null where state <> 'held'",
+	    err) == 0)
+		return 0;
+	s->broken = true;
+	return -1;
+}
+
 int import_end(struct import *im, struct es_err *err)
 {
 	if (im->store->head == 0)
 		return 0;
-	return end_run(im, err);
+	return end_run(im, err) < 0 ||
+	    store_begin_epoch(im->store, 0, err) < 0 ||
+	    stop_groups(im->store, err) < 0 ? -1 : 0;
 }

@@ -372,13 +372,11 @@ END
 }
 
 @test "what later versions have is not accepted yet" {
-    local flag
-    for flag in --batch --skip-bad --import --dry-run --at; do
-        run --separate-stderr es-append "$flag"
-        assert_failure 2
-        refute_output
-        assert_error_line es-append "unknown option $flag"
-    done
+    run --separate-stderr es-append --at +5m -t a
+    assert_failure 2
+    refute_output
+    assert_error_line es-append "unknown option --at"
+    stored 0
 }
 
 @test "tags, metadata, kind and cause go to lines too" {
@@ -624,6 +622,386 @@ END
     jq -e -s 'map(.position) == [range(1; 201)]' output
 }
 
+@test "--each says how far it came" {
+    printf '{"type":"a"}\n{"type":"b"}\nnope\n' >input
+    run --separate-stderr es-append --each -q input
+    assert_failure 1
+    refute_output
+    assert_error_line es-append \
+        '^es-append: input:3: not JSON.* \(stored up to input:2, position 2\)$'
+    # When nothing is stored there is nothing to say.
+    echo nope | tee -a none >second
+    run --separate-stderr es-append --each second input
+    assert_failure 1
+    refute_output
+    refute_regex "$stderr" 'stored up to'
+    stored 2
+}
+
+# ---- --batch ----
+
+@test "--batch N: batches of N lines, all or nothing each" {
+    seq 1 10 | sed 's/.*/{"type":"t&"}/' >input
+    run --separate-stderr es-append --batch 4 input
+    assert_success
+    assert_stderr
+    jq -e -s 'map(.type) == [range(1; 11) | "t\(.)"]
+        and map(.position) == [range(1; 11)]
+        and (group_by(.stored_at) | map(length)) == [4, 4, 2]' <<<"$output"
+    sed -i 7s/.*/nope/ input
+    run --separate-stderr es-append --batch 4 - <input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 't1 t2 t3 t4 '
+    assert_error_line es-append \
+        '^es-append: <stdin>:7: not JSON.* \(stored up to <stdin>:4, position 14\)$'
+    stored 14
+    # Batches go on from file to file.
+    head -n 6 input >one
+    tail -n 3 input >two
+    run --separate-stderr es-append -q --batch 4 one two
+    assert_success
+    assert_equal "$(es-query -a 14 | jq -r .stored_at | uniq -c |
+        awk '{print $1}' | tr '\n' ' ')" '4 4 1 '
+    stored 23
+}
+
+@test "--batch: what comes before a line that cannot be read" {
+    seq 1 5 | sed 's/.*/{"type":"t&"}/' >input
+    { cat input; line_of 1048577; } >long
+    run --separate-stderr es-append --batch 2 long
+    assert_failure 1
+    assert_equal "${#lines[@]}" 4
+    assert_error_line es-append \
+        '^es-append: long:6: line is longer .* \(stored up to long:4, position 4\)$'
+    run --separate-stderr es-append --batch 2 input none input
+    assert_failure 1
+    assert_equal "${#lines[@]}" 4
+    assert_error_line es-append \
+        '^es-append: none: No such file .* \(stored up to input:4, position 8\)$'
+    stored 8
+    run --separate-stderr es-append --batch 99 long
+    assert_failure 1
+    refute_output
+    refute_regex "$stderr" 'stored up to'
+    stored 8
+}
+
+@test "--batch acknowledges a batch when it is full, and the last at the end" {
+    mkfifo pipe
+    start batch es-append --batch 2 pipe
+    exec 9>pipe
+    printf '{"type":"a"}\n{"type":"a"}\n{"type":"a"}\n' >&9
+    within 5 lines batch.out 2
+    stored 2
+    echo '{"type":"a"}' >&9
+    within 5 lines batch.out 4
+    echo '{"type":"a"}' >&9
+    exec 9>&-
+    finish 5 "$pid"
+    assert_equal "$status" 0
+    stored 5
+    lines batch.out 5
+}
+
+@test "--batch: repeating what was broken off goes on where it stopped" {
+    seq 1 10 | sed 's/.*/{"id":"m&","type":"a"}/' >input
+    sed 7s/.*/nope/ input >bad
+    run --separate-stderr es-append -q --batch 3 bad
+    assert_failure 1
+    stored 6
+    es-append --batch 3 input >output
+    jq -e -s 'map(.position) == [range(1; 11)]' output
+    # A batch is there as a whole, or not at all.
+    run --separate-stderr es-append --batch 4 <<'END'
+{"id":"m1","type":"a"}
+{"id":"x1","type":"a"}
+END
+    assert_failure 1
+    assert_error_line es-append '<stdin>:2: one part .*stored already'
+    # The batches of one run do not count as what was there before.
+    printf '{"id":"y%d","type":"a"}\n' 1 2 1 2 >input
+    es-append -q --batch 2 input
+    stored 12
+}
+
+@test "--batch under a guard: its own messages do not break it" {
+    es-query --guard g -k n=1
+    seq 6 | sed 's/.*/{"type":"a","payload":{"n":1}}/' >input
+    es-append -q --batch 2 --guard g input
+    stored 6
+    run --separate-stderr es-append --batch 2 --guard g input
+    assert_failure 3
+    refute_output
+    es-append -q --batch 2 input --unless -a 6 -k n=1
+    stored 12
+}
+
+@test "--batch: usage" {
+    local words
+    while IFS='|' read -r words regex; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr es-append $words </dev/null
+        assert_failure 2
+        refute_output
+        assert_error_line es-append "$regex"
+    done <<'END'
+--batch 0|--batch: must be an integer from 1
+--batch -1|--batch: must be an integer from 1
+--batch 1k|--batch: must be an integer
+--batch|--batch needs an argument, N
+--batch 5 --each|--each and --batch: only one
+--batch 5 -t a|--batch: is for lines; with -t there are none
+--skip-bad x -t a|--skip-bad: is for lines; with -t there are none
+--unless --batch 5|--batch: has to stand before --unless
+--unless --dry-run|--dry-run: has to stand before --unless
+--unless --skip-bad x|--skip-bad: has to stand before --unless
+END
+    assert_file_not_exist x
+}
+
+# ---- --skip-bad ----
+
+@test "--skip-bad: the refused lines in a file, the others stored" {
+    catalog
+    es-append -q --id m1 -t a n=1
+    cat >input <<'END'
+{"type":"a"}
+not  json
+{"type":"loans.lend_book","payload":{"book_id":"7", "days":"14"}}
+{"type":"b"}
+{"id":"m1","type":"a","payload":{"n":"2"}}
+ {"type":"a","x":1}
+END
+    printf '{"type":"cut' >>input
+    run --separate-stderr es-append --skip-bad bad input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b '
+    sed -n '2p;3p;5p;6p' input | cat - <(printf '{"type":"cut\n') | cmp - bad
+    # shellcheck disable=SC2154 # run sets it
+    assert_equal "${#stderr_lines[@]}" 6
+    assert_regex "${stderr_lines[0]}" '^es-append: input:2: not JSON'
+    assert_regex "${stderr_lines[1]}" '^es-append: input:3: loans.lend_book: d'
+    assert_regex "${stderr_lines[2]}" '^es-append: input:5: id: m1 is stored'
+    assert_regex "${stderr_lines[3]}" '^es-append: input:6: x: no such field'
+    assert_regex "${stderr_lines[4]}" '^es-append: input:7: cut off'
+    assert_equal "${stderr_lines[5]}" \
+        'es-append: 5 lines were refused and kept in bad'
+    stored 4
+    # All in one transaction.
+    assert_equal "$(tail -n +3 <(es-query) | jq .stored_at | uniq | wc -l)" 1
+    # Repaired, they can be fed.
+    sed -i -e 's/not  json/{"type":"c"}/; s/"14"/14/; s/m1/m2/' \
+        -e 's/,"x":1//; s/{"type":"cut/{"type":"d"}/' bad
+    run --separate-stderr es-append --skip-bad still bad
+    assert_success
+    assert_stderr
+    assert_equal "${#lines[@]}" 5
+    assert_file_empty still
+}
+
+@test "--skip-bad adds to the file, after whatever it ends in" {
+    printf 'first\nhalf' >bad
+    run --separate-stderr es-append --skip-bad bad <<<'second'
+    assert_failure 1
+    run --separate-stderr es-append --skip-bad bad <<<'third'
+    assert_failure 1
+    assert_equal "${stderr_lines[1]}" \
+        'es-append: 1 line was refused and kept in bad'
+    diff bad - <<'END'
+first
+half
+second
+third
+END
+}
+
+@test "--skip-bad: a line that is too long is kept as well" {
+    line_of 1048577 >long
+    { echo '{"type":"a"}'; cat long; line_of 3000000 | tee third
+        echo '{"type":"b"}'; line_of 1048577 | tr -d '\n'; } >input
+    run --separate-stderr es-append --skip-bad bad input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b '
+    cat long third long | cmp - bad
+    assert_equal "${stderr_lines[0]}" \
+        'es-append: input:2: line is longer than 1048576 bytes'
+    assert_equal "${stderr_lines[1]}" \
+        'es-append: input:3: line is longer than 1048576 bytes'
+    assert_equal "${stderr_lines[2]}" \
+        'es-append: input:5: line is longer than 1048576 bytes'
+    assert_equal "${#stderr_lines[@]}" 4
+    run --separate-stderr es-append -q --each --skip-bad again input
+    assert_failure 1
+    cmp bad again
+    stored 4
+}
+
+@test "--skip-bad: where nothing can be kept, nothing is stored" {
+    printf '{"type":"a"}\nnope\n' >input
+    run --separate-stderr es-append --skip-bad none/bad input
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: none/bad: No such file or directory'
+    run --separate-stderr es-append --skip-bad . input
+    assert_failure 1
+    assert_error_line es-append '^es-append: \.: Is a directory'
+    run --separate-stderr es-append --skip-bad /dev/full input
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: /dev/full: No space left on device'
+    run --separate-stderr es-append --skip-bad input input
+    assert_failure 1
+    assert_error_line es-append '^es-append: input: is input'
+    run --separate-stderr es-append --skip-bad input <input
+    assert_failure 1
+    assert_error_line es-append '^es-append: input: is input'
+    assert_equal "$(wc -l <input)" 2
+    stored 0
+}
+
+@test "--skip-bad: what is no line's fault stops it, and keeps nothing" {
+    es-append -q --id m1 -t a n=1
+    printf '{"type":"a"}\nnope\n' >input
+    run --separate-stderr es-append --skip-bad bad input --unless -k n=1
+    assert_failure 3
+    refute_output
+    assert_error_line es-append 'append condition not met'
+    assert_file_empty bad
+    # Part of it is there: that is the input's.
+    printf '{"id":"m1","type":"a","payload":{"n":"1"}}\nnope\n{"type":"a"}\n' \
+        >input
+    run --separate-stderr es-append --skip-bad bad input
+    assert_failure 1
+    refute_output
+    assert_error_line es-append '^es-append: input:3: one part .*already'
+    run --separate-stderr es-append --skip-bad bad input none
+    assert_failure 1
+    assert_error_line es-append '^es-append: none: No such file'
+    assert_file_empty bad
+    stored 1
+}
+
+@test "--skip-bad with --each and --batch" {
+    printf '{"type":"a"}\nnope\n{"type":"b"}\nno\n{"type":"c"}\n' >input
+    run --separate-stderr es-append --each --skip-bad bad input
+    assert_failure 1
+    assert_equal "${#lines[@]}" 3
+    assert_equal "$(cat bad)" $'nope\nno'
+    assert_equal "${#stderr_lines[@]}" 3
+    run --separate-stderr es-append --batch 2 --skip-bad bad2 input
+    assert_failure 1
+    assert_equal "${#lines[@]}" 3
+    cmp bad bad2
+    stored 6
+}
+
+@test "--skip-bad: a line is in the file before what follows is acknowledged" {
+    mkfifo pipe
+    start skip es-append --each --skip-bad bad pipe
+    exec 9>pipe
+    printf 'nope\n{"type":"a"}\n' >&9
+    within 5 lines skip.out 1
+    assert_equal "$(cat bad)" nope
+    echo no >&9
+    within 5 lines skip.err 2
+    assert_equal "$(cat bad)" $'nope\nno'
+    exec 9>&-
+    finish 5 "$pid"
+    assert_equal "$status" 1
+    stored 1
+}
+
+# ---- --dry-run ----
+
+# unchanged COMMAND...: run it; the store and its files are as they were.
+unchanged() {
+    local before
+    before=$(es-query | sum; stat -c '%n %s %Y' es.db es.db-bell)
+    run --separate-stderr "$@"
+    assert_equal "$(es-query | sum; stat -c '%n %s %Y' es.db es.db-bell)" \
+        "$before"
+}
+
+@test "--dry-run prints what would be stored, and stores nothing" {
+    es-append -q --id m1 -t a n:=1
+    printf '{"id":"x","type":"a"}\n{"type":"b","causation_id":"x"}\n' >input
+    unchanged es-append --dry-run input
+    assert_success
+    assert_stderr
+    jq -e -s 'map(.position) == [2, 3] and .[1].correlation_id == "x"' \
+        <<<"$output"
+    unchanged es-append --dry-run -v -t b
+    assert_success
+    assert_equal "$(jq .position <<<"$output")" 2
+    assert_stderr 'es-append: es.db: 1 would be stored, up to position 2'
+    unchanged es-append --dry-run --id m1 -t a n:=1
+    assert_success
+    assert_equal "$(jq .position <<<"$output")" 1
+    unchanged es-append -q --dry-run input
+    assert_success
+    refute_output
+    stored 1
+}
+
+@test "--dry-run exits as the append would" {
+    es-append -q --id m1 -t a n:=1
+    unchanged es-append --dry-run --id m1 -t a n:=2
+    assert_failure 1
+    refute_output
+    assert_error_line es-append 'id: m1 is stored at position 1 with another'
+    unchanged es-append --dry-run -t a --unless -k n=1
+    assert_failure 3
+    refute_output
+    es-query --guard g -k n=1 >/dev/null
+    unchanged es-append --dry-run --guard g -t a n:=1
+    assert_success
+    es-append -q -t a n:=1
+    unchanged es-append --dry-run --guard g -t a n:=1
+    assert_failure 3
+    unchanged es-append --dry-run --guard none -t a
+    assert_failure 1
+    printf '{"type":"a"}\nnope\n' >input
+    unchanged es-append --dry-run input
+    assert_failure 1
+    refute_output
+    assert_error_line es-append '^es-append: input:2: not JSON'
+    refute_regex "$stderr" 'stored up to'
+    unchanged es-append --dry-run --cause none input
+    assert_failure 1
+    unchanged bash -c 'es-append --dry-run -t a >/dev/full'
+    assert_failure 1
+    assert_stderr 'es-append: <stdout>: No space left on device'
+}
+
+@test "--dry-run with --each, --batch and --skip-bad" {
+    printf '{"type":"a"}\n{"type":"b"}\n{"type":"c"}\nnope\n{"type":"d"}\n' \
+        >input
+    unchanged es-append --dry-run --each input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b c '
+    unchanged es-append --dry-run --batch 2 input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b '
+    unchanged es-append --dry-run --skip-bad bad input
+    assert_failure 1
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b c d '
+    assert_regex "${stderr_lines[0]}" '^es-append: input:4: not JSON'
+    assert_equal "${stderr_lines[1]}" \
+        'es-append: 1 line was refused and would be kept in bad'
+    assert_file_not_exist bad
+    # As if each batch were there for the next.
+    printf '{"id":"%s","type":"a"}\n' x y x z >input
+    unchanged es-append --dry-run --batch 2 input
+    assert_failure 1
+    assert_equal "${#lines[@]}" 2
+    assert_error_line es-append 'input:4: one part of the input'
+    es-append -q --batch 2 input && fail "not as it would"
+    unchanged es-append --dry-run --batch 2 input none
+    assert_failure 1
+    assert_error_line es-append 'input:4: one part of the input'
+    stored 2
+}
+
 # ---- guards ----
 
 @test "a guard lets an append through when nothing came" {
@@ -764,7 +1142,7 @@ holds another message (a backup was restored?)"
     finish 5 "$pid"
     assert_equal "$status" 3
     assert_equal "$(cat each.err)" \
-        'es-append: es.db: append condition not met: what matches came after position 3, at position 4'
+        'es-append: es.db: append condition not met: what matches came after position 3, at position 4 (stored up to pipe:3, position 3)'
     cmp g before
     stored 4
 }
