@@ -852,6 +852,7 @@ END
     run --separate-stderr es-append --skip-bad input input
     assert_failure 1
     assert_error_line es-append '^es-append: input: is input'
+    # shellcheck disable=SC2094 # that is what is refused
     run --separate-stderr es-append --skip-bad input <input
     assert_failure 1
     assert_error_line es-append '^es-append: input: is input'

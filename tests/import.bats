@@ -195,7 +195,6 @@ END
 }
 
 @test "it begins a new epoch, and time goes on" {
-    local before
     es-init
     es-query --guard before
     jq -n -c '{position: 1, id: "a", type: "a",
