@@ -9,6 +9,7 @@
 #   make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
 #   make lint            two compilers, clang-tidy, cppcheck, shellcheck, mandoc
 #   make check-asan      the tests with address and undefined sanitizers
+#   make fuzz            every parser, FUZZ_TIME=60 seconds each
 #   make bench dist completions clean
 
 VERSION = 0.1.0
@@ -56,6 +57,11 @@ LINK = $(CC) $(ES_CFLAGS) $(LDFLAGS) -o $@
 lib_o := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
 programs := $(patsubst bin/%.c,$(B)/%,$(wildcard bin/*.c))
 units := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
+fault_parts := run scenario verify
+faults := $(patsubst %.c,$(O)/%,$(filter-out tests/fault/shim_%.c \
+	$(fault_parts:%=tests/fault/%.c),$(wildcard tests/fault/*.c)))
+shims := $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim_*.c))
+fuzzers := $(patsubst %.c,$(O)/%,$(filter-out %/main.c,$(wildcard tests/fuzz/*.c)))
 pages := $(wildcard man/*.[1-9])
 
 # A target that calls make again does so side by side, unless told otherwise.
@@ -73,7 +79,9 @@ $(lib_o) $(patsubst $(B)/%,$(O)/bin/%.o,$(programs)): $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(COMPILE)
 
-$(addsuffix .o,$(units)): $(O)/%.o: %.c $(O)/flags
+test_o := $(addsuffix .o,$(units) $(faults) $(fuzzers)) \
+	$(fault_parts:%=$(O)/tests/fault/%.o) $(O)/tests/fuzz/main.o
+$(test_o): $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(COMPILE)
 
@@ -83,6 +91,22 @@ $(programs): $(B)/%: $(O)/bin/%.o $(O)/libes.a
 
 $(units): %: %.o $(O)/libes.a
 	$(LINK) $< $(O)/libes.a $(ES_LIBS)
+
+$(faults): %: %.o $(O)/libes.a
+	$(LINK) $(filter %.o,$^) $(O)/libes.a $(ES_LIBS)
+
+$(O)/tests/fault/nth: $(addprefix $(O)/tests/fault/,run.o scenario.o verify.o)
+$(O)/tests/fault/kill $(O)/tests/fault/power: \
+	$(addprefix $(O)/tests/fault/,run.o verify.o)
+
+# Preloaded into programs: without the library, and what it bans.
+$(shims): $(O)/%.so: %.c tests/fault/fault.h $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(ES_CFLAGS) -fPIC -shared -o $@ $<
+
+# With a main() of their own, which runs files; make fuzz has libFuzzer's.
+$(fuzzers): %: %.o $(O)/tests/fuzz/main.o $(O)/libes.a
+	$(LINK) $< $(O)/tests/fuzz/main.o $(O)/libes.a $(ES_LIBS)
 
 # store.c alone; layouts.c and its files are built by the rule beside them.
 $(O)/tests/bench/store: tests/bench/store.c $(O)/libes.a
@@ -96,7 +120,7 @@ $(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
 	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 	$(O)/libes.a $(ES_LIBS)
 
-unit: $(units)
+unit: $(units) $(faults) $(shims) $(fuzzers)
 
 # What everything was compiled with: other flags compile everything anew.
 flags_now := $(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) $(ES_LIBS)
@@ -159,7 +183,8 @@ demo demo-cli: deps-build
 
 # ---- linters ----
 
-sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c)
+sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c tests/fault/*.c \
+	tests/fuzz/*.c)
 # By their first line, whatever they are called.
 scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests \
 	--exclude-dir=bench --exclude=*.bats)
@@ -172,7 +197,7 @@ lint-gcc lint-clang: lint-%:
 
 lint-sh:
 	shellcheck $(scripts)
-	shellcheck -s bash tests/helper.bash
+	shellcheck -s bash tests/helper.bash tests/fault/fault.bash
 	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2154,SC2238,SC2317 \
 	$(wildcard tests/*.bats tests/*/*.bats)
 
@@ -183,7 +208,8 @@ lint-cppcheck:
 	cppcheck -q --error-exitcode=1 --std=c11 -j $(CPUS) \
 	--enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem --suppress=varFuncNullUB \
-	--suppress=internalAstError $(ES_DEFINES) lib bin tests/unit
+	--suppress=internalAstError $(ES_DEFINES) lib bin tests/unit \
+	tests/fault tests/fuzz
 
 lint-tidy:
 	@printf '%s\n' $(sources) | xargs -n 4 -P $(CPUS) sh -c \
@@ -214,4 +240,5 @@ clean:
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 
--include $(wildcard $(O)/lib/*.d $(O)/bin/*.d $(O)/tests/unit/*.d)
+-include $(wildcard $(O)/lib/*.d $(O)/bin/*.d $(O)/tests/unit/*.d \
+	$(O)/tests/fault/*.d $(O)/tests/fuzz/*.d)

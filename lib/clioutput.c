@@ -104,6 +104,17 @@ static bool is_another(const char *line, const char *next)
 	    memmem(line, (size_t)(next - line), next, file + 1);
 }
 
+/* Where there is no memory for more. */
+static void say_last(const struct cli *c, const char *shown, const char *end)
+{
+	char line[4 * sizeof((struct es_err *)0)->text + 64];
+	int n = snprintf(line, sizeof line, "%s: %s%s\n", c->program->name,
+	    shown, end);
+
+	if (n > 0 && (size_t)n < sizeof line)
+		write_all(STDERR_FILENO, line, (size_t)n);
+}
+
 /* One line in one write, so that lines of several programs do not mix. */
 static void say(const struct cli *c, const char *text, const char *end)
 {
@@ -123,7 +134,7 @@ static void say(const struct cli *c, const char *text, const char *end)
 	buf_addf(&line, "%s: %s%s\n", c->program->name,
 	    es_escape(shown, sizeof shown, text, strlen(text)), end);
 	if (line.failed)
-		write_all(STDERR_FILENO, "out of memory\n", 14);
+		say_last(c, shown, end);
 	else
 		write_all(STDERR_FILENO, line.p, line.n);
 	buf_free(&line);
