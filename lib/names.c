@@ -303,8 +303,8 @@ static void names_text(struct buf *out, const struct keys *keys)
 	}
 }
 
-int names_shape(struct names *n, int type, const struct keys *keys, int *out,
-    struct es_err *err)
+int names_find_shape(struct names *n, int type, const struct keys *keys,
+    int *out, struct es_err *err)
 {
 	struct span text;
 	size_t at;
@@ -321,10 +321,20 @@ int names_shape(struct names *n, int type, const struct keys *keys, int *out,
 			*out = i - 1;
 			return 0;
 		}
-	if (n->n_shapes >= NAMES_SHAPES) {
-		*out = NAMES_OTHER;
+	*out = n->n_shapes >= NAMES_SHAPES ? NAMES_OTHER : -1;
+	return 0;
+}
+
+int names_shape(struct names *n, int type, const struct keys *keys, int *out,
+    struct es_err *err)
+{
+	struct span text;
+
+	if (names_find_shape(n, type, keys, out, err) < 0)
+		return -1;
+	if (*out >= 0)
 		return 0;
-	}
+	text = buf_span(&n->text);
 	sqlite3_bind_int(n->add_shape, 1, n->n_shapes);
 	sqlite3_bind_int(n->add_shape, 2, type);
 	db_bind_blob(n->add_shape, 3, text.p, text.n);

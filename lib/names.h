@@ -40,6 +40,9 @@ int names_types(const struct names *);	/* types are 0 to this - 1 */
 /* The shape of a message with these keys; added when it is new. */
 int names_shape(struct names *, int type, const struct keys *, int *out,
     struct es_err *err);
+/* The same without adding: -1 in *out when there is none. */
+int names_find_shape(struct names *, int type, const struct keys *, int *out,
+    struct es_err *err);
 int names_shapes(const struct names *);	/* shapes are 0 to this - 1 */
 const struct names_shape *names_shape_at(const struct names *, int shape);
 bool names_carries(const struct names_shape *, struct span name);

@@ -13,12 +13,13 @@ load helper
 # What it needs of a store: none, make, read or write; and words that make it
 # open one.
 declare -gA access=(
-    [es-append]=write [es-decide]=write [es-group]=read [es-init]=make
+    [es-append]=write [es-check]=read [es-decide]=write [es-group]=read [es-init]=make
     [es-project]=write [es-query]=read [es-react]=write
     [es-serve]=write
 )
 declare -gA opens=(
     [es-append]='-t things.seen n=1'
+    [es-check]=''
     [es-decide]='things.jq -t things.see n=1'
     [es-group]='list'
     [es-project]='seen.jq'
@@ -34,6 +35,7 @@ declare -gA reads=(
 # Words that make it print something, however little.
 declare -gA says=(
     [es-append]='-t things.seen n=1'
+    [es-check]=''
     [es-decide]='things.jq -t things.see n=1'
     [es-group]='list'
     [es-project]='--print seen.jq'
@@ -42,6 +44,7 @@ declare -gA says=(
 # Words that make it print more than a pipe holds.
 declare -gA prints=(
     [es-append]='more.ndjson'
+    [es-check]='--salvage'
     [es-project]='--print seen.jq'
     [es-query]=''
 )
