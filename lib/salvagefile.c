@@ -306,37 +306,36 @@ int rawfile_cell(struct rawfile *f, const struct rawcell *at,
 
 /* ---- the search ---- */
 
-static int grow(void *p, size_t *cap, size_t n, size_t size,
-    struct es_err *err)
+/* The array with room for one more, or NULL: out of memory, nothing changed. */
+static void *grown(void *p, size_t *cap, size_t n, size_t size)
 {
 	size_t want = *cap ? *cap * 2 : 256;
-	void *old, *array;
+	void *more;
 
 	if (n < *cap)
-		return 0;
-	memcpy(&old, p, sizeof old);
-	array = realloc(old, want * size);
-	if (!array)
-		return es_fail_nomem(err);
-	memcpy(p, &array, sizeof array);
-	*cap = want;
-	return 0;
+		return p;
+	more = realloc(p, want * size);
+	if (more)
+		*cap = want;
+	return more;
 }
 
 static int add_type(struct rawfile *f, int64_t id, struct span name,
     struct es_err *err)
 {
 	struct es_err why = {0};
+	struct rawtype *types;
 	char *copy;
 
 	if (id > TYPES_MAX || message_check_type(name, &why) < 0)
 		return 0;
-	copy = strndup(name.p, name.n);
-	if (!copy || grow(&f->types, &f->cap_types, f->n_types,
-	    sizeof *f->types, err) < 0) {
-		free(copy);
+	types = grown(f->types, &f->cap_types, f->n_types, sizeof *types);
+	if (!types)
 		return es_fail_nomem(err);
-	}
+	f->types = types;
+	copy = strndup(name.p, name.n);
+	if (!copy)
+		return es_fail_nomem(err);
 	f->types[f->n_types++] = (struct rawtype){id, copy};
 	return 0;
 }
@@ -347,6 +346,7 @@ static int look_at(struct rawfile *f, uint32_t page, uint32_t offset,
 	const unsigned char *p = f->page + offset, *end = f->page +
 	    f->page_size;
 	int64_t serials[RAW_COLUMNS], size;
+	struct rawcell *cells;
 	struct cell c;
 	int n;
 
@@ -363,9 +363,10 @@ static int look_at(struct rawfile *f, uint32_t page, uint32_t offset,
 		    size, (size_t)(c.payload - size)}, err);
 	if (!is_message(serials, n))
 		return 0;
-	if (grow(&f->cells, &f->cap_cells, f->n_cells, sizeof *f->cells,
-	    err) < 0)
-		return -1;
+	cells = grown(f->cells, &f->cap_cells, f->n_cells, sizeof *cells);
+	if (!cells)
+		return es_fail_nomem(err);
+	f->cells = cells;
 	f->cells[f->n_cells++] = (struct rawcell){c.rowid, page, offset};
 	return 0;
 }
