@@ -122,12 +122,6 @@ $(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
 
 unit: $(units) $(faults) $(shims) $(fuzzers)
 
-# What damages stores on purpose, for tests/slow.
-$(O)/tests/fault/flip: tests/fault/flip.c $(O)/libes.a
-	@mkdir -p $(@D)
-	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libes.a \
-	$(ES_LIBS)
-
 # What everything was compiled with: other flags compile everything anew.
 flags_now := $(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) $(ES_LIBS)
 ifneq ($(flags_now),$(file <$(O)/flags))
