@@ -62,6 +62,7 @@ faults := $(patsubst %.c,$(O)/%,$(filter-out tests/fault/shim_%.c \
 	$(fault_parts:%=tests/fault/%.c),$(wildcard tests/fault/*.c)))
 shims := $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim_*.c))
 fuzzers := $(patsubst %.c,$(O)/%,$(filter-out %/main.c,$(wildcard tests/fuzz/*.c)))
+bench := $(addprefix $(O)/tests/bench/,floor lines reads wake writers)
 pages := $(wildcard man/*.[1-9])
 
 # A target that calls make again does so side by side, unless told otherwise.
@@ -108,11 +109,11 @@ $(shims): $(O)/%.so: %.c tests/fault/fault.h $(O)/flags
 $(fuzzers): %: %.o $(O)/tests/fuzz/main.o $(O)/libes.a
 	$(LINK) $< $(O)/tests/fuzz/main.o $(O)/libes.a $(ES_LIBS)
 
-# store.c alone; layouts.c and its files are built by the rule beside them.
-$(O)/tests/bench/store: tests/bench/store.c $(O)/libes.a
+$(bench): $(O)/%: %.c tests/bench/bench.c tests/bench/bench.h \
+		$(O)/libes.a
 	@mkdir -p $(@D)
-	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libes.a \
-	$(ES_LIBS)
+	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+	$(O)/libes.a $(ES_LIBS)
 
 $(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
 		tests/bench/layouts.h $(O)/libes.a
@@ -166,9 +167,9 @@ check-asan: deps
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
 	tests/run
 
-# BENCH=--quick for a look.
+# BENCH=--quick for a look, --readme to put the result into README.md.
 bench: deps-build
-	+@$(MAKE_ALL) all $(O)/tests/bench/store
+	+@$(MAKE_ALL) all $(bench)
 	@tests/bench/run $(BENCH)
 
 # LAYOUTS='-n 100000 -r 3' for a look; tests/bench/LAYOUTS.md has the result.
@@ -187,7 +188,7 @@ sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c tests/fault/*.c \
 	tests/fuzz/*.c)
 # By their first line, whatever they are called.
 scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests \
-	--exclude-dir=bench --exclude=*.bats)
+	--exclude=*.bats)
 
 lint: lint-gcc lint-clang lint-sh lint-man lint-cppcheck lint-tidy
 
