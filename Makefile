@@ -115,8 +115,9 @@ $(bench): $(O)/%: %.c tests/bench/bench.c tests/bench/bench.h \
 	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 	$(O)/libes.a $(ES_LIBS)
 
-$(O)/tests/bench/layouts: tests/bench/layouts.c tests/bench/layouts_kinds.c \
-		tests/bench/layouts.h $(O)/libes.a
+layouts_c := $(wildcard tests/bench/layouts*.c)
+$(O)/tests/bench/layouts: $(layouts_c) $(wildcard tests/bench/layouts*.h) \
+		$(O)/libes.a
 	@mkdir -p $(@D)
 	$(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 	$(O)/libes.a $(ES_LIBS)
