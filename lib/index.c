@@ -257,6 +257,18 @@ int index_flush(struct index *ix, struct es_err *err)
 	return 0;
 }
 
+int index_settle(struct index *ix, struct es_err *err)
+{
+	if (index_flush(ix, err) || index_tail_sync(ix, err))
+		return -1;
+	if (ix->tail.n_message == 0)
+		return 0;
+	if (take(ix, err) || index_fold(ix, 0, err))
+		return -1;
+	index_rollback(ix);
+	return 0;
+}
+
 int index_reset(struct index *ix, struct es_err *err)
 {
 	index_rollback(ix);

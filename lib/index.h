@@ -14,7 +14,7 @@
  * carries a key twice has one posting.
  *
  * Transactions are the caller's; a read without one has one of its own.
- * index_add() wants the store's write transaction, and gathers in memory;
+ * index_add() wants the store's write transaction, as index_remove() does, and gathers in memory;
  * index_flush() writes what was gathered and must come before COMMIT (and
  * before a SAVEPOINT that may be rolled back to).  After ROLLBACK, or ROLLBACK
  * TO, call index_rollback(), which forgets what was gathered.  What else is in
@@ -81,6 +81,16 @@ int index_add(struct index *ix, int64_t position, int shape,
     const uint64_t *keys, size_t n, struct es_err *err);
 int index_flush(struct index *ix, struct es_err *err);
 void index_rollback(struct index *ix);
+
+/*
+ * Take a message's postings away from its keys, and give its posting under
+ * INDEX_EVERY another shape: what an erased message is found by.  A key that is
+ * left without postings is gone.  Costs a fold of the tail, and for a key whose
+ * first message it was, the writing of all its rows.  ES_FAILED when a posting
+ * is not there.
+ */
+int index_remove(struct index *ix, struct posting p, int shape,
+    const uint64_t *keys, size_t n, struct es_err *err);
 
 /*
  * Fill out with the first max postings of the range in its order; *n says how

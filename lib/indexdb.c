@@ -54,6 +54,12 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_ROWS] = "SELECT (SELECT count(*) FROM tag_open),"
 	    " (SELECT count(*) FROM tag_post),"
 	    " (SELECT count(*) FROM tag_tail)",
+	[SQL_KEY_SET] = "UPDATE tag_key SET id = ?2 WHERE h = ?1",
+	[SQL_KEY_REMOVE] = "DELETE FROM tag_key WHERE h = ?1",
+	[SQL_OPEN_REMOVE] = "DELETE FROM tag_open WHERE id = ?1",
+	[SQL_POST_REMOVE] = "DELETE FROM tag_post"
+	    " WHERE id = ?1 AND shape = ?2 AND first = ?3",
+	[SQL_POST_MOVE] = "UPDATE tag_post SET id = ?2 WHERE id = ?1",
 };
 
 static int fail(struct indexdb *d, struct es_err *err)
@@ -398,4 +404,12 @@ int indexdb_reset(struct indexdb *d, struct es_err *err)
 	    " DELETE FROM tag_post; DELETE FROM tag_tail", NULL, NULL, NULL))
 		return fail(d, err);
 	return 0;
+}
+
+int indexdb_run(struct indexdb *d, enum indexdb_sql which, const int64_t *v,
+    int n, struct es_err *err)
+{
+	sqlite3_stmt *st = statement(d, which, v, n, err);
+
+	return st ? execute(d, st, err) : -1;
 }

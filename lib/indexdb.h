@@ -10,7 +10,8 @@
  * and the slot of the key in that message (see indexdb_id()).  So ids ascend
  * with time, and the rows of the entities that are alive now lie together in
  * tag_open, whatever their keys; and a key that was used once needs no row but
- * its own.  INDEX_EVERY has id 0 and no row in tag_key.
+ * its own.  INDEX_EVERY has id 0 and no row in tag_key.  A key whose first
+ * posting was removed has another id, see indexremove.c.
  *
  * All postings of a tag_open row are newer than those of its id in tag_post;
  * `spilled` counts the latter.  The base of an open chunk is the position in
@@ -37,7 +38,10 @@ enum indexdb_sql {
 	SQL_KEY_FIND, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
 	SQL_POST_DOWN, SQL_POST_UP, SQL_POST_ADD, SQL_POST_SET, SQL_POST_SHAPE,
 	SQL_TAIL_DOWN, SQL_TAIL_UP, SQL_TAIL_STAMP, SQL_TAIL_ADD,
-	SQL_TAIL_SET, SQL_TAIL_CLEAR, SQL_KEYS, SQL_ROWS, SQL_COUNT
+	SQL_TAIL_SET, SQL_TAIL_CLEAR, SQL_KEYS, SQL_ROWS,
+	/* of indexremove.c: */
+	SQL_KEY_SET, SQL_KEY_REMOVE, SQL_OPEN_REMOVE, SQL_POST_REMOVE,
+	SQL_POST_MOVE, SQL_COUNT
 };
 
 struct indexdb {
@@ -121,5 +125,9 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
     int64_t *tail, struct es_err *err);
 int indexdb_reset(struct indexdb *d, struct es_err *err);
+
+/* Run a statement that gives no rows, with n integers for its parameters. */
+int indexdb_run(struct indexdb *d, enum indexdb_sql which, const int64_t *v,
+    int n, struct es_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * indexint: what index.c (life cycle, gathering, the writing of the tail),
- * indexfold.c, indextail.c (what is known of the tail) and indexread.c share.
+ * indexfold.c, indextail.c (what is known of the tail), indexread.c and
+ * indexremove.c share.
  *
  * A flush appends to the tail, and when that would reach over more than
  * tail_span positions, folds it, with what was gathered, into the other
@@ -71,6 +72,13 @@ int index_gather(struct index *ix, int64_t position, int shape,
  * and after them those of the tail, which is older.
  */
 int index_fold(struct index *ix, size_t n_new, struct es_err *err);
+
+/* Fold the tail and what is gathered, whatever there is. */
+int index_settle(struct index *ix, struct es_err *err);
+
+/* Decode a row of tag_post into ix->chunk. */
+int index_read_post(struct index *ix, int64_t id, int shape,
+    const struct post_row *row, struct es_err *err);
 
 /* ---- indextail.c ---- */
 

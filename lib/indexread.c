@@ -34,8 +34,7 @@ int index_read_open(struct index *ix, struct es_err *err)
 	return rc ? bad_chunk(rc, "tag_open", row->id, -1, row->last, err) : 0;
 }
 
-/* Decode a row of tag_post into ix->chunk. */
-static int read_post(struct index *ix, int64_t id, int shape,
+int index_read_post(struct index *ix, int64_t id, int shape,
     const struct post_row *row, struct es_err *err)
 {
 	struct postings *l = &ix->chunk;
@@ -63,7 +62,7 @@ static int take_posts(struct index *ix, bool down, int64_t id, int shape,
 			return rc;
 		if (down ? row.last <= r->after : row.first >= r->before)
 			break;
-		if (read_post(ix, id, shape, &row, err)) {
+		if (index_read_post(ix, id, shape, &row, err)) {
 			rc = -1;
 			break;
 		}
@@ -276,7 +275,7 @@ static int walk_shape(struct index *ix, struct walk *w, int shape, int64_t end,
 		return -1;
 	while ((rc = indexdb_post_step(&ix->db, false, &row, err)) == 1) {
 		w->post++;
-		if (read_post(ix, id, shape, &row, err))
+		if (index_read_post(ix, id, shape, &row, err))
 			break;
 		if (row.first <= last || row.last >= end) {
 			bad_chunk(1, "tag_post", id, shape, row.first, err);

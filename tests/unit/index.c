@@ -210,21 +210,63 @@ static void compare_count(struct side *s, size_t n_messages)
 	    (long long)count, n);
 }
 
+/* What the open transaction has removed, as it was before. */
+static struct sent *removed;
+static size_t n_removed;
+
+/* The model as it was before the removals, or as it is again. */
+static void swap_removed(bool back)
+{
+	size_t i;
+
+	for (i = 0; i < n_removed; i++) {
+		struct sent *a = &removed[back ? n_removed - 1 - i : i];
+		struct sent *b = &model[a->position - 1], was = *b;
+
+		*b = *a;
+		*a = was;
+	}
+}
+
+/* Of old messages and new ones, and of some keys all there are. */
+static void remove_some(struct side *s, size_t n)
+{
+	struct sent *m;
+	int shape;
+
+	for (; n > 0 && n_model > 0; n--) {
+		m = &model[rnd(3) ? rnd((unsigned)n_model) : n_model - 1 -
+		    rnd((unsigned)(n_model < 300 ? n_model : 300))];
+		shape = rnd(2) ? SHAPES : (int)rnd(SHAPES);
+		removed[n_removed++] = *m;
+		CHECK(!index_remove(s->ix, (struct posting){m->position,
+		    m->shape}, shape, m->keys, m->n, &err), "remove %lld",
+		    (long long)m->position);
+		m->shape = shape;
+		m->n = 0;
+	}
+}
+
 /* A transaction of one side, while the other has its snapshot. */
 static void transaction(struct side *w, struct side *other)
 {
 	size_t before = n_model, n = 1 + rnd(rnd(10) ? 30 : 1500);
 	bool seen = rnd(2), savepoint;
 
+	n_removed = 0;
 	if (seen) {
 		run(other, "BEGIN; SELECT count(*) FROM tag_key");
 		compare_some(other, n_model, 2);
 	}
 	run(w, "BEGIN IMMEDIATE");
+	if (!rnd(3))
+		remove_some(w, 1 + rnd(rnd(4) ? 10 : 300));
 	while (n--) {
 		add_one(w);
 		if (!rnd(400))
 			compare_some(w, n_model, 2);
+		if (!rnd(200))
+			remove_some(w, 1 + rnd(3));
 	}
 	savepoint = !rnd(4);
 	if (savepoint) {
@@ -248,10 +290,14 @@ static void transaction(struct side *w, struct side *other)
 			CHECK(!index_flush(w->ix, &err), "flush");
 		run(w, "ROLLBACK");
 		index_rollback(w->ix);
+		swap_removed(true);
+		n_removed = 0;
 		n_model = before;
 	}
 	if (seen) {
+		swap_removed(true);
 		compare_some(other, before, 4);
+		swap_removed(false);
 		run(other, "COMMIT");
 	}
 }
@@ -301,6 +347,57 @@ static void compare_walk(struct side *s)
 	CHECK(!index_walk(s->ix, visit, &got, &err), "walk");
 	CHECK(got.n == want.n && got.sum == want.sum, "walk: %zu of %zu",
 	    got.n, want.n);
+}
+
+/* All of it: nothing may be left but every message's own posting. */
+static void test_remove_all(void)
+{
+	struct side s;
+	sqlite3_stmt *st;
+	int64_t *order = calloc(9000, sizeof *order), swap;
+	size_t i, k;
+
+	CHECK(order, "memory");
+	n_model = n_removed = 0;
+	create(&s);
+	run(&s, "BEGIN IMMEDIATE");
+	while (n_model < 9000)
+		add_one(&s);
+	for (i = 0; i < n_model; i++)
+		order[i] = (int64_t)i;
+	for (i = n_model; i > 1; i--) {
+		k = rnd((unsigned)i);
+		swap = order[k];
+		order[k] = order[i - 1];
+		order[i - 1] = swap;
+	}
+	for (i = 0; i < n_model; i++) {
+		struct sent *m = &model[order[i]];
+
+		CHECK(!index_remove(s.ix, (struct posting){m->position,
+		    m->shape}, 7, m->keys, m->n, &err), "remove");
+		m->shape = 7;
+		m->n = 0;
+		if (i % 1500 == 0) {
+			compare_walk(&s);
+			compare_some(&s, n_model, 20);
+		}
+	}
+	compare_walk(&s);
+	CHECK(index_remove(s.ix, (struct posting){5, 7}, 7,
+	    (uint64_t[]){some_key(5)}, 1, &err) &&
+	    strstr(err.text, "no posting of position 5"), "%s", err.text);
+	run(&s, "COMMIT");
+	CHECK(!sqlite3_prepare_v2(s.db, "SELECT (SELECT count(*) FROM tag_key)"
+	    " + (SELECT count(*) FROM tag_open WHERE id <> 0) + (SELECT "
+	    "count(*) FROM tag_post WHERE id <> 0 OR shape <> 7) + (SELECT "
+	    "max(length(data)) > 900 FROM tag_post)", -1, &st, NULL) &&
+	    sqlite3_step(st) == SQLITE_ROW, "%s", sqlite3_errmsg(s.db));
+	CHECK(sqlite3_column_int(st, 0) == 0, "%d rows are left",
+	    sqlite3_column_int(st, 0));
+	sqlite3_finalize(st);
+	free(order);
+	side_close(&s);
 }
 
 static void rebuild(struct side *s)
@@ -668,16 +765,19 @@ int main(int argc, char **argv)
 	}
 	state = seed;
 	model = calloc(MAX_MESSAGES, sizeof *model);
-	CHECK(model, "memory");
+	removed = calloc(MAX_MESSAGES, sizeof *removed);
+	CHECK(model && removed, "memory");
 	snprintf(path, sizeof path, "%s/index-%ld.db",
 	    getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (long)getpid());
 	test_tagkey();
 	test_refused();
 	test_model(rounds);
+	test_remove_all();
 	test_damage_named();
 	test_damage(rounds);
 	test_cost();
 	unlink(path);
 	free(model);
+	free(removed);
 	return 0;
 }
