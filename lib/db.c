@@ -216,7 +216,9 @@ static int configure(struct db *db, struct es_err *err)
 	if (synchronous(&sync, err) < 0)
 		return -1;
 	sqlite3_wal_hook(db->h, count_frames, db);
+	/* What was deleted is not to be read in a page that is still used. */
 	return db_exec(db, sync, err) < 0 ||
+	    db_exec(db, "pragma secure_delete=fast", err) < 0 ||
 	    db_exec(db, "pragma cache_size=-65536", err) < 0 ? -1 : 0;
 }
 
@@ -447,6 +449,25 @@ void db_checkpoint(struct db *db)
 		db->frames = 0;
 	sqlite3_busy_timeout(db->h, SQLITE_BUSY_MS);
 	unlock(db);
+}
+
+int db_empty_wal(struct db *db, int wait_ms, bool *held, struct es_err *err)
+{
+	int rc;
+
+	if (lock(db, err) < 0)
+		return -1;
+	sqlite3_busy_timeout(db->h, wait_ms);
+	rc = sqlite3_wal_checkpoint_v2(db->h, "main",
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	*held = code_of(rc) == ES_BUSY;
+	if (rc == SQLITE_OK)
+		db->frames = 0;
+	else if (!*held)
+		db_fail(db, err);
+	sqlite3_busy_timeout(db->h, SQLITE_BUSY_MS);
+	unlock(db);
+	return rc == SQLITE_OK || *held ? 0 : -1;
 }
 
 int db_read_begin(struct db *db, struct es_err *err)

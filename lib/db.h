@@ -70,6 +70,12 @@ void db_rollback(struct db *);		/* nothing when nothing is open */
  */
 void db_checkpoint(struct db *);
 
+/*
+ * The same where it matters: waits for others up to wait_ms.  *held: a reader
+ * still needs what the -wal holds, so it is there as before.
+ */
+int db_empty_wal(struct db *, int wait_ms, bool *held, struct es_err *);
+
 int db_read_begin(struct db *, struct es_err *);	/* one snapshot */
 void db_read_end(struct db *);
 

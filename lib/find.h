@@ -70,6 +70,16 @@ int find_any_within(struct store *, const struct query *,
     const struct query_bounds *, int64_t up_to, bool *any, int64_t *position,
     struct es_err *err);
 
+/*
+ * Whether a message was erased with after < position <= up_to, that is, by an
+ * es.message_erased there: what was made by then of older messages may hold one
+ * that is gone.  Costs next to nothing where nothing was ever erased.
+ */
+int find_erased(struct store *, int64_t after, int64_t up_to, bool *any,
+    struct es_err *err);
+/* The query for es.message_erased; static. */
+extern const struct query find_erasures;
+
 /* Rows of the index, and messages, read by finds so far, for tests. */
 uint64_t find_rows_read(const struct store *);
 uint64_t find_messages_read(const struct store *);

@@ -45,6 +45,7 @@ static const char *const texts[GQ_COUNT] = {
 	    "epoch = epoch + 1 where name = ?1",
 	[GQ_CLEAR_DONE] = "delete from done where name = ?",
 	[GQ_LAST_DONE] = "select max(position) from done where name = ?",
+	[GQ_ERROR] = "update consumer set error = ? where name = ?",
 	[GQ_REDEFINE] = "update consumer set definition = ? where name = ?",
 };
 

@@ -133,4 +133,16 @@ int group_skip(struct groups *, const char *name, const char *partition,
 int group_redefine(struct groups *, const char *name, struct span definition,
     struct es_err *err);
 
+/*
+ * Messages were erased in this transaction: no partition of any group stands
+ * at one any more, and a reason that names one is gone.
+ */
+struct group_forgotten {
+	void *ctx;
+	bool (*is_erased)(void *ctx, int64_t position);
+	bool (*names_erased)(void *ctx, struct span text);
+};
+int group_forget(struct groups *, const struct group_forgotten *,
+    struct es_err *err);
+
 #endif

@@ -144,6 +144,29 @@ int store_find_id(struct store *, struct span id, int64_t *position,
 int store_keys(struct store *, const struct message *, struct keys *out,
     struct es_err *err);
 
+/* ---- erasing; storeerase.c ---- */
+
+/*
+ * Take payload, metadata and tags out of a message, in a transaction that
+ * store_erase_begin() has begun: out of its row and out of the index.  Its
+ * digest is made anew, its identity goes, and a command without an outcome is
+ * skipped.  The caller sees to what may be erased, and appends the
+ * es.message_erased.  After -1 roll back.
+ */
+int store_erase_begin(struct store *, struct es_err *err);
+int store_erase(struct store *, int64_t position, struct es_err *err);
+/*
+ * Before the commit: what else the store holds of the erased messages
+ * (provenance, `failing` as it was before the transaction, free pages).
+ */
+int store_erase_end(struct store *, struct es_err *err);
+/*
+ * After the commit: empty the -wal, in which they stand as they were.  *held:
+ * a reader kept it from that for wait_ms.
+ */
+int store_erase_clean(struct store *, int wait_ms, bool *held,
+    struct es_err *err);
+
 /* ---- provenance and outcomes ---- */
 
 struct provenance {
