@@ -95,6 +95,10 @@ static int add_text(struct job *j, struct span line, struct es_err *err)
 	id = json_get(d, 0, "id");
 	if (id == JSON_NONE || d->nodes[id].type != JSON_STRING)
 		return es_fail(err, ES_FAILED, "id: is missing, or no string");
+	/* What an earlier es-erase left behind holds nothing. */
+	at = json_get(d, 0, "type");
+	if (at != JSON_NONE && json_is(d, at, "es.message_erased"))
+		return 0;
 	at = json_get(d, 0, "position");
 	if (at != JSON_NONE && json_int(d, at, 1, INT64_MAX, &position) < 0)
 		return es_fail(err, ES_FAILED, "position: is no position");

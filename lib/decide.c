@@ -232,6 +232,8 @@ int decide_conflict(struct store *s, const struct handler *h,
 	if (partition_query(h, p, &q, err) < 0)
 		return -1;
 	r = find_any(s, &q, read_at, head, conflict, NULL, err);
+	if (r == 0 && !*conflict)
+		r = find_erased(s, read_at, head, conflict, err);
 	query_free(&q);
 	return r;
 }

@@ -57,7 +57,8 @@ int decide_append_rejection(struct store *, const struct message *command,
 
 /*
  * The guard of a decision: whether something that it reads came after read_at,
- * be it in this transaction.
+ * be it in this transaction, or a message was erased after it, which it may have
+ * read.
  */
 int decide_conflict(struct store *, const struct handler *,
     const struct partition *, int64_t read_at, bool *conflict,

@@ -215,8 +215,7 @@ static int apply_recovery(struct runner *r, struct task *t,
 	}
 	t->fate = FATE_NEXT;
 	t->row = (struct group_failing){.partition = t->part->text,
-	    .shard = t->part->shard, .position = next,
-	    .reason = t->part->row.reason};
+	    .shard = t->part->shard, .position = next};
 	return group_failing_put(r->groups, l->handler->name, &t->row, err);
 }
 
@@ -246,18 +245,40 @@ static int decide_now(struct runner *r, struct task *t,
 	return 0;
 }
 
+/*
+ * What came of a task may be made of a message that was erased while it ran:
+ * then it runs again.  An executable was given its message before, and no
+ * other.
+ */
+static int is_outdated(struct runner *r, struct task *t, struct es_err *err)
+{
+	bool any = false;
+
+	if (!t->has_proc && t->result != RESULT_NONE && find_erased(r->store, t->seen,
+	    store_before(r->store), &any, err) < 0)
+		return -1;
+	if (!any)
+		return 0;
+	t->fate = FATE_AGAIN;
+	t->conflicts--;		/* it is none */
+	return 1;
+}
+
 static int apply(struct runner *r, struct task *t, bool inside,
     struct es_err *err)
 {
 	struct message m;
 	bool decides;
-	int got = store_get(r->store, t->position, &m, err), bad = 0;
+	int got, bad = 0;
 	struct arena keep = {0};
 
 	t->fate = FATE_DONE;
+	if (!inside && (bad = is_outdated(r, t, err)) != 0)
+		return bad < 0 ? -1 : 0;
+	got = store_get(r->store, t->position, &m, err);
 	if (got < 0)
 		return -1;
-	if (got == 0 || t->result == RESULT_NONE) {
+	if (got == 0 || m.erased_at || t->result == RESULT_NONE) {
 		t->handled = true;
 		return apply_recovery(r, t, err);
 	}
@@ -419,6 +440,7 @@ static void settle(struct runner *r, struct task *t)
 	switch (t->fate) {
 	case FATE_AGAIN:
 		fold_result_free(&t->fold);
+		buf_truncate(&t->reason, 0);
 		if (++t->conflicts >= CONFLICTS_MAX) {
 			t->state = TASK_RUNNING;
 			l->stubborn = t;

@@ -50,6 +50,7 @@ static int open_fold(struct store *store, struct given *given,
 	f->handler = h;
 	f->jqrun = j;
 	f->generation = jqrun_generation(j);
+	f->looked = -1;
 	f->last = &f->first;
 	f->last_request = &f->first_request;
 	if (slots_open(JQRUN_SLOTS, &f->slots, err) < 0) {
@@ -189,7 +190,7 @@ static struct op *take_reply(struct fold *f, struct jqrun_reply *reply)
 		if (o->reply.operation && o->reply.event < r->n &&
 		    span_is(span_str(o->reply.operation), "evolve"))
 			name_event(f, r->positions[o->reply.event], &o->place);
-	} else {
+	} else if (o->erasures == f->erasures) {
 		slots_set(f->slots, o->slot, o->up_to);
 	}
 	free(r);

@@ -6,8 +6,9 @@
  * a slot of the worker together with the position up to which the log was
  * folded into it, so the next operation on it reads only what came since; the
  * least recently used slot gives way.  A state from a slot equals one folded
- * afresh, because the log only grows; one that is further than an operation
- * asks for is folded afresh.
+ * afresh, because the log only grows, and because all are forgotten when a
+ * message was erased; one that is further than an operation asks for is folded
+ * afresh.
  *
  *   fold_submit     read the partition up to a position, fold, then decide,
  *                   react or give the state; any number may be under way (up

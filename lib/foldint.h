@@ -23,6 +23,7 @@ struct op {
 	int64_t up_to;
 	void *tag;
 	int slot;
+	unsigned erasures;	/* the fold's, when it read the log */
 	size_t requests;	/* under way in the worker */
 	bool submitted;		/* all of them were made */
 	bool answered;		/* reply is there */
@@ -55,6 +56,8 @@ struct fold {
 	const struct handler *handler;
 	struct jqrun *jqrun;
 	unsigned generation;
+	int64_t looked;		/* for erasures, up to here; -1: never */
+	unsigned erasures;	/* how often there was one */
 	struct slots *slots;
 	struct op *first, **last;
 	struct request *first_request, **last_request;

@@ -172,12 +172,37 @@ static int read_events(struct fold *f, struct op *o, int64_t after,
 
 /* ---- operations ---- */
 
+/*
+ * A state may hold a message that was erased since; which one is not worth
+ * knowing.  Only what is committed counts: a transaction may be rolled back.
+ */
+static int forget_erased(struct fold *f, struct es_err *err)
+{
+	struct store *s = f->store;
+	int64_t head = store_before(s);
+	bool any = false;
+
+	if (!store_db(s)->writing && store_head(s, &head, err) < 0)
+		return -1;
+	if (f->looked >= 0 && find_erased(s, f->looked, head, &any, err) < 0)
+		return -1;
+	f->looked = head;
+	if (any) {
+		f->erasures++;
+		slots_forget(f->slots);
+	}
+	return 0;
+}
+
 static int submit_once(struct fold *f, struct op *o, struct es_err *err)
 {
 	int64_t after;
 	bool fresh;
 
 	fold_check_generation(f);
+	if (f->store && forget_erased(f, err) < 0)
+		return -1;
+	o->erasures = f->erasures;
 	after = slots_position(f->slots, o->slot);
 	fresh = after < 0 || after > o->up_to;
 	o->lost = false;

@@ -165,7 +165,10 @@ static int is_behind(struct live *l, const struct page_request *r,
     int64_t position, int64_t head, bool *behind, struct es_err *err)
 {
 	/* A page with a channel of its own is rather rendered for nothing. */
-	return find_any(l->store, &r->hears, position, head, behind, NULL,
+	if (find_any(l->store, &r->hears, position, head, behind, NULL,
+	    err) < 0)
+		return -1;
+	return *behind ? 0 : find_erased(l->store, position, head, behind,
 	    err);
 }
 

@@ -25,10 +25,12 @@ static void sooner(int *timeout, int64_t ms)
 
 static void hear(struct live *l, const struct message *m, int64_t now)
 {
+	bool erased = span_is(m->type, "es.message_erased");
 	struct live_page *p;
 
+	/* Whatever was erased, any page may show it. */
 	for (p = l->first; p; p = p->next) {
-		if (!page_hears(l->pages, &p->request, m))
+		if (!erased && !page_hears(l->pages, &p->request, m))
 			continue;
 		if (p->want < m->position)
 			p->want = m->position;

@@ -55,6 +55,7 @@ struct task {
 	bool handled;			/* by the transaction that is open */
 	int attempt;			/* from 1 */
 	int conflicts;
+	int64_t seen;			/* the log's head when it began */
 	/* what is to become of it once the transaction is committed */
 	enum task_fate fate;
 	struct group_failing row;	/* FATE_FAIL, FATE_NEXT */

@@ -267,6 +267,7 @@ static int start_task(struct lane *l, struct task *t, struct es_err *err)
 
 	if (r < 0)
 		return -1;
+	t->seen = l->runner->head;
 	if (r == 0 || m.erased_at) {
 		runner_finish(l->runner, t, RESULT_NONE);
 		return 0;

@@ -27,11 +27,60 @@ int view_fits_log(struct view *v, const struct viewfile_mark *m, bool *fits,
 	return r < 0 ? -1 : 0;
 }
 
+/* es.message_erased's payload is {"id", "position", "type"}. */
+static int is_taken_in(struct view *v, const struct message *m,
+    int64_t position, bool *yes, struct es_err *err)
+{
+	const struct scan_types *types = &v->handler->scan.evolves;
+	struct json_doc d = {0};
+	struct buf type = {0};
+	uint32_t at;
+	int64_t erased = 0;
+	int r = json_parse(&d, m->payload.p, m->payload.n, err);
+
+	if (r == 0 && (at = json_get(&d, 0, "position")) != JSON_NONE)
+		json_int(&d, at, 1, INT64_MAX, &erased);
+	if (r == 0 && (at = json_get(&d, 0, "type")) != JSON_NONE &&
+	    d.nodes[at].type == JSON_STRING)
+		json_decode(&d, at, &type);
+	*yes = r == 0 && erased <= position &&
+	    query_type_in(types->v, types->n, buf_span(&type));
+	json_free(&d);
+	buf_free(&type);
+	return r;
+}
+
+int view_holds_erased(struct view *v, int64_t position, int64_t up_to,
+    bool *yes, struct es_err *err)
+{
+	struct query_bounds b = QUERY_BOUNDS_ALL;
+	struct message m;
+	struct find *f;
+	int r;
+
+	if (find_erased(v->store, position, up_to, yes, err) < 0)
+		return -1;
+	if (!*yes)
+		return 0;
+	*yes = false;
+	b.after = position;
+	if (find_open(v->store, &find_erasures, &b, up_to, &f, err) < 0)
+		return -1;
+	while (!*yes && (r = find_next(f, &m, err)) != 0)
+		if (r < 0 || is_taken_in(v, &m, position, yes, err) < 0) {
+			find_close(f);
+			return -1;
+		}
+	find_close(f);
+	return 0;
+}
+
 static int judge_mark(struct view *v, enum view_reason *why,
     struct es_err *err)
 {
 	struct viewfile_mark m;
-	bool fits;
+	bool fits, erased = false;
+	int64_t head;
 	int r = viewfile_mark(v->file.db, &m, err);
 
 	if (r < 0)
@@ -40,10 +89,12 @@ static int judge_mark(struct view *v, enum view_reason *why,
 		*why = VIEW_DAMAGED;
 		return 0;
 	}
-	if (view_fits_log(v, &m, &fits, err) < 0)
+	if (view_fits_log(v, &m, &fits, err) < 0 ||
+	    store_head(v->store, &head, err) < 0 ||
+	    (fits && view_holds_erased(v, m.position, head, &erased, err) < 0))
 		return -1;
 	*why = !fits ? VIEW_OTHER_LOG : strcmp(m.hash, v->hash) != 0 ?
-	    VIEW_OTHER_TEXT : VIEW_FITS;
+	    VIEW_OTHER_TEXT : erased ? VIEW_ERASED : VIEW_FITS;
 	if (*why == VIEW_FITS)
 		v->at = m;
 	return 0;
@@ -161,6 +212,8 @@ static int build(struct view *v, bool asked, struct es_err *err)
 		return 0;
 	}
 	v->why = why;
+	free(v->reason);
+	v->reason = NULL;
 	return begin_generation(v, err);
 }
 
@@ -186,6 +239,15 @@ static int attach(struct view *v, bool asked, struct es_err *err)
 		return -1;
 	v->opened = true;
 	return prepare(v, err);
+}
+
+int view_forget(struct view *v, struct es_err *err)
+{
+	if (!v->rebuilding)
+		return view_reattach(v, err);
+	/* Nobody has seen it; the lock is ours already. */
+	view_detach(v);
+	return begin_generation(v, err) < 0 ? -1 : prepare(v, err);
 }
 
 int view_reattach(struct view *v, struct es_err *err)
@@ -292,6 +354,9 @@ const char *view_rebuilt(const struct view *cv)
 		break;
 	case VIEW_OTHER_LOG:
 		buf_addf(&b, "%s: made from another log", v->file.link);
+		break;
+	case VIEW_ERASED:
+		buf_addf(&b, "%s: holds what was erased", v->file.link);
 		break;
 	case VIEW_OTHER_TEXT:
 		buf_addf(&b, "%s changed", v->handler->path);

@@ -26,8 +26,9 @@ struct view;
 /*
  * Open (or make) the read model of a jq projector.  A model of another store
  * or epoch, of a log that does not hold the message at its offset, or of
- * another projector text, and one that is damaged, is rebuilt from the start in
- * a new generation; so is one with `rebuild`.  Readers see the old one until
+ * another projector text, one that took in a message that was erased since, and
+ * one that is damaged, is rebuilt from the start in a new generation; so is one
+ * with `rebuild`.  Readers see the old one until
  * the new one has caught up; a first one they see grow.
  *
  * ES_BUSY when another process is rebuilding it for longer than 30 s.  The view

@@ -13,7 +13,8 @@
 /* What became of the model that was there. */
 enum view_reason {
 	VIEW_FITS,		/* it can be gone on with */
-	VIEW_ABSENT, VIEW_ASKED, VIEW_DAMAGED, VIEW_OTHER_LOG, VIEW_OTHER_TEXT
+	VIEW_ABSENT, VIEW_ASKED, VIEW_DAMAGED, VIEW_OTHER_LOG, VIEW_OTHER_TEXT,
+	VIEW_ERASED		/* it holds what was erased since */
 };
 
 /* The keys that have given values for some of the names (bits). */
@@ -52,7 +53,16 @@ struct viewbatch_source view_source(struct view *);
 int view_fits_log(struct view *, const struct viewfile_mark *, bool *fits,
     struct es_err *err);
 
+/*
+ * Whether a message that a model at a position has taken in was erased after
+ * it, by an es.message_erased at up_to at most.
+ */
+int view_holds_erased(struct view *, int64_t position, int64_t up_to,
+    bool *yes, struct es_err *err);
+
 void view_detach(struct view *);
+/* Leave what is open for a new generation, which does not hold it. */
+int view_forget(struct view *, struct es_err *err);
 /* Go to the generation that is linked now; what is open is left. */
 int view_reattach(struct view *, struct es_err *err);
 

@@ -268,17 +268,23 @@ static int fault(struct view *v, struct es_err *err)
 	    v->fault.p);
 }
 
-static int step(struct view *v, bool *end, bool *moved, struct es_err *err)
+static int step(struct view *v, bool *end, bool *moved, bool *erased,
+    struct es_err *err)
 {
 	int64_t position, began = sys_monotonic();
 
-	*moved = false;
+	*moved = *erased = false;
 	viewbatch_begin(&v->batch);
 	if (read_on(v, end, err) < 0)
 		return -1;
 	position = find_covered(v->find);
 	if (fold(v, &position, err) < 0)
 		return -1;
+	/* Once it is past the es.message_erased nobody would look again. */
+	if (view_holds_erased(v, v->at.position, position, erased, err) < 0)
+		return -1;
+	if (*erased)
+		return 0;
 	if (position > v->at.position &&
 	    commit(v, position, moved, err) < 0)
 		return -1;
@@ -291,10 +297,12 @@ static int step(struct view *v, bool *end, bool *moved, struct es_err *err)
 static int catch_up(struct view *v, int64_t head, bool *more,
     struct es_err *err)
 {
-	bool end, moved, done = true;
+	bool end, moved, erased, done = true;
 
-	if (step(v, &end, &moved, err) < 0)
+	if (step(v, &end, &moved, &erased, err) < 0)
 		return -1;
+	if (erased)
+		return view_forget(v, err);
 	*more = moved || !end || find_head(v->find) < head;
 	if (moved)
 		return start_again(v, err);

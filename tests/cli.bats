@@ -13,7 +13,8 @@ load helper
 # What it needs of a store: none, make, read or write; and words that make it
 # open one.
 declare -gA access=(
-    [es-append]=write [es-check]=read [es-decide]=write [es-group]=read [es-init]=make
+    [es-append]=write [es-check]=read [es-decide]=write [es-erase]=write
+    [es-group]=read [es-init]=make
     [es-project]=write [es-query]=read [es-react]=write
     [es-serve]=write
 )
@@ -21,6 +22,7 @@ declare -gA opens=(
     [es-append]='-t things.seen n=1'
     [es-check]=''
     [es-decide]='things.jq -t things.see n=1'
+    [es-erase]='seen-1'
     [es-group]='list'
     [es-project]='seen.jq'
     [es-query]=''
@@ -31,12 +33,14 @@ declare -gA opens=(
 declare -gA reads=(
     [es-append]=''
     [es-decide]='things.jq'
+    [es-erase]='-'
 )
 # Words that make it print something, however little.
 declare -gA says=(
     [es-append]='-t things.seen n=1'
     [es-check]=''
     [es-decide]='things.jq -t things.see n=1'
+    [es-erase]='seen-1'
     [es-group]='list'
     [es-project]='--print seen.jq'
     [es-query]='-n 1'
@@ -76,6 +80,7 @@ JQ
         >more.ndjson
     es-init
     es-append -q more.ndjson
+    es-append -q --id seen-1 -t things.seen n=one
     es-react -q things.jq
 }
 
