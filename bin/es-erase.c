@@ -32,7 +32,7 @@ static const struct cli_program program = {
 	    "  es-erase 018f2b5c-9a1e-7cc3-9d7f-3b1d2c5e8f10\n"
 	    "  es-query -k donor_id=7 | es-erase -\n"
 	    "  es-query -t es.message_erased    # what was erased, and when\n",
-	.see_also = "es-query(1), es-copy(1), es-store(5), es(7)",
+	.see_also = "es-query(1), es-message(5), es-store(5), es(7)",
 	.flags = flags,
 };
 

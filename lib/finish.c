@@ -254,8 +254,8 @@ static int is_outdated(struct runner *r, struct task *t, struct es_err *err)
 {
 	bool any = false;
 
-	if (!t->has_proc && t->result != RESULT_NONE && find_erased(r->store, t->seen,
-	    store_before(r->store), &any, err) < 0)
+	if (!t->has_proc && t->result != RESULT_NONE && find_erased(r->store,
+	    t->seen, store_before(r->store), &any, err) < 0)
 		return -1;
 	if (!any)
 		return 0;
