@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "digest.h"
 #include "storeimpl.h"
 
 #define SCRUB_BYTES ((int64_t)64 << 20)	/* a row that covers free pages */
@@ -83,8 +84,7 @@ static int leave_index(struct store *s, const struct message *m, int *shape,
 static int write_row(struct store *s, const struct message *m, int shape,
     struct es_err *err)
 {
-	unsigned char salt[16], sum[32];
-	struct hash_sha256 h;
+	unsigned char salt[DIGEST_SALT], sum[DIGEST_BYTES];
 	sqlite3_stmt *st = NULL;
 	int r;
 
@@ -93,10 +93,8 @@ static int write_row(struct store *s, const struct message *m, int shape,
 	if (buf_check(&s->line, err) < 0 ||
 	    hash_random(salt, sizeof salt, err) < 0)
 		return -1;
-	hash_sha256_init(&h);
-	hash_sha256_add(&h, salt, sizeof salt);
-	hash_sha256_add(&h, s->line.p, s->line.n - 1);
-	hash_sha256_end(&h, sum);
+	digest_message(salt, (struct span){s->line.p, s->line.n - 1}, NULL,
+	    sum);
 	if (db_prepare(s->db, "update message set shape = ?, tags = null, "
 	    "payload = '{}', metadata = null, erased_at = ?, salt = ?, "
 	    "digest = ?, identity = null where position = ?", &st, err) < 0)

@@ -20,6 +20,25 @@ of() {
     es-query | jq -c --arg id "$1" 'select(.id == $id)'
 }
 
+# counts N QUERY...: whether so many match.
+counts() {
+    [ "$(es-query "${@:2}" --count)" = "$1" ]
+}
+
+none_fails() {
+    [ "$(sqlite3 -readonly es.db 'select count(*) from failing')" = 0 ]
+}
+
+# holds FILE TEXT: whether a read model's states have it.
+holds() {
+    sqlite3 -readonly "es.db.views/$1.db" 'select state from states' |
+        grep -q "$2"
+}
+
+no_view_has() {
+    ! grep -raqF "$1" es.db.views
+}
+
 # Three people; the second is called MARKNAME and has tags.
 people() {
     es-init
@@ -170,7 +189,7 @@ NDJSON
     salt=$(sqlite3 -readonly es.db 'select hex(salt) from message
         where position = 2')
     assert_equal "$({
-        printf '%b' "$(sed 's/../\\x&/g' <<<"$salt")"
+        printf '%b' "$(fold -w 2 <<<"$salt" | sed 's/^/\\x/' | tr -d '\n')"
         sed -n 2p <<<"$(es-query)" | tr -d '\n'
     } | sha256sum | cut -d ' ' -f 1 | tr a-f A-F)" \
         "$(sed -n '2s/.*|//p' after)"
@@ -239,12 +258,11 @@ JQ
     people
     lists
     start projector es-project -f all.jq
-    within 30 eval 'es-project --print all.jq 2>/dev/null | grep -q MARKNAME'
+    within 30 holds all MARKNAME
     es-erase -q p2
-    within 30 eval '! grep -raqF MARKNAME es.db.views'
+    within 30 no_view_has MARKNAME
     es-append -q -t people.came person_id=4 name=Dot
-    within 30 eval 'sqlite3 -readonly es.db.views/all.db \
-        "select state from states" | grep -q Dot'
+    within 30 holds all Dot
     assert_equal "$(sqlite3 -readonly es.db.views/all.db \
         'select state from states')" '["Ann","Cid","Dot"]'
 }
@@ -266,10 +284,10 @@ JQ
     es-append -q -t people.came person_id=2 name=Ben
     start react es-react -f welcome.jq
     es-append -q --kind command -t people.welcome person_id=2
-    within 30 eval '[ "$(es-query -t people.welcomed --count)" = 1 ]'
+    within 30 counts 1 -t people.welcomed
     es-erase -q p2
     es-append -q --kind command -t people.welcome person_id=2
-    within 30 eval '[ "$(es-query -t people.welcomed --count)" = 2 ]'
+    within 30 counts 2 -t people.welcomed
     assert_equal "$(es-query -t people.welcomed | jq -c .payload.seen)" \
         '["MARKNAME","Ben"]
 ["Ben"]'
@@ -358,13 +376,12 @@ es.partition_parked'
 @test "a parked partition goes on while its group runs" {
     mailer
     start react es-react -f ./mail
-    within 30 eval '[ "$(es-query -t es.partition_parked --count)" = 1 ]'
+    within 30 counts 1 -t es.partition_parked
     es-append -q --id good -t people.came person_id=MARKID name=Ben
     es-erase -q bad
     within 30 lines mailed 1
     assert_equal "$(jq -r .id mailed)" good
-    within 30 eval '[ "$(sqlite3 -readonly es.db \
-        "select count(*) from failing")" = 0 ]'
+    within 30 none_fails
     nowhere MARKBAD
 }
 
