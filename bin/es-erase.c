@@ -207,8 +207,8 @@ static int run(struct job *j, struct es_err *err)
 	struct es_err other;
 	int r;
 
-	intake_init(&j->in, NULL, 0, MESSAGE_LINE_MAX);
-	if (j->o->input && intake_gather(&j->in, false, err) < 0)
+	intake_init(&j->in, NULL, 0, MESSAGE_LINE_MAX, false);
+	if (j->o->input && intake_gather(&j->in, INTAKE_ALL, err) < 0)
 		return -1;
 	if (store_open(j->o->cli.store, true, &j->store, err) < 0 ||
 	    erase(j, err) < 0)
