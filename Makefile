@@ -199,7 +199,8 @@ lint-gcc lint-clang: lint-%:
 
 lint-sh:
 	shellcheck $(scripts)
-	shellcheck -s bash tests/helper.bash tests/fault/fault.bash
+	shellcheck -s bash tests/helper.bash tests/es-check.bash \
+	tests/fault/fault.bash
 	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2154,SC2238,SC2317 \
 	$(wildcard tests/*.bats tests/*/*.bats)
 

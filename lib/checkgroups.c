@@ -10,8 +10,9 @@
 static const struct {
 	const char *table, *sql;
 } faults[] = {
-	{"consumer", "select name, -1, 'state', 'running or stopped', state "
-	    "from consumer where state not in ('running', 'stopped') "
+	{"consumer", "select name, -1, 'state', 'running, stopped or held', "
+	    "state from consumer where state not in ('running', 'stopped', "
+	    "'held') "
 	    "or typeof(state) <> 'text'"},
 	{"consumer", "select name, -1, 'start', 'a position', start "
 	    "from consumer, head where typeof(start) <> 'integer' "

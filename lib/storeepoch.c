@@ -42,6 +42,7 @@ int store_begin_epoch(struct store *s, int64_t branched_at,
 		return -1;
 	hash_uuid_text(uuid, id);
 	if (insert(s, id, branched_at, err) < 0 ||
+	    store_seal(s->db, err) < 0 ||
 	    hold_executables(s, err) < 0) {
 		s->broken = true;
 		return -1;

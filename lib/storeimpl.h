@@ -54,6 +54,14 @@ int store_recognise(struct db *, struct es_err *err);
 int store_open_any(const char *path, bool write, struct store **out,
     struct es_err *err);
 
+/*
+ * Digest of the store's id, its secret and its epochs, kept in meta as the
+ * seal: nothing else in a store tells them.  In the transaction that changes
+ * one of them.
+ */
+int store_seal(struct db *, struct es_err *err);
+int store_seal_sum(struct db *, unsigned char sum[32], struct es_err *err);
+
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);
 

@@ -69,6 +69,7 @@ static int make_tables(struct db *db, struct es_err *err)
 	    db_exec(db, "insert into meta(name, value) values ('catalog', 0)",
 	    err) == 0 &&
 	    first_epoch(db, err) == 0 &&
+	    store_seal(db, err) == 0 &&
 	    db_exec(db, pragma.p, err) == 0)
 		r = 0;
 	buf_free(&pragma);

@@ -7,7 +7,7 @@
 
 #define IN_USE_MS 2000
 
-/* ---- 1 to 2: the digest of a message covers its identity ---- */
+/* ---- 1 to 2: digests cover identities, and a seal the store's own ---- */
 
 struct digesting {
 	struct store *s;
@@ -93,7 +93,8 @@ static int from_1(struct store *s, struct es_err *err)
 	int64_t before, after;
 
 	if (digest_rows(s, true, &before, err) < 0 ||
-	    digest_rows(s, false, &after, err) < 0)
+	    digest_rows(s, false, &after, err) < 0 ||
+	    store_seal(s->db, err) < 0)
 		return -1;
 	return before == after ? 0 : es_fail(err, ES_FAILED, "%s: not "
 	    "upgraded: of the digests %lld were wrong, and %lld would be",

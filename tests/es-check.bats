@@ -3,39 +3,11 @@
 # es-check: what it finds in a store, and what it saves of a damaged one.
 
 load helper
+load es-check
 
-# An app's store with a bit of everything, as one file: whole.db.
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return
-    cat >messages.json <<'JSON'
-{"loans.lend": {"kind": "command", "keys": ["book_id", "member_id"],
-   "payload": {"book_id": "string", "member_id": "string",
-     "days": {"type": "integer", "default": 14}}},
- "loans.lent": {"payload": {"book_id": "string", "member_id": "string",
-     "days": "integer"}}}
-JSON
-    cat >loans.jq <<'JQ'
-def about: {partition_by: ["book_id"]};
-def initial: {lent: false};
-def evolve($e): apply($e; "loans.lent"; .lent = true);
-def decide($c): on($c; "loans.lend";
-    require(.lent | not; "is lent already") | event("loans.lent"; $c.payload));
-JQ
-    printf '#!/bin/sh\n# es: on loans.lent\n# es: retries 0\n%s\n%s\n' \
-        '# es: partition_by book_id' \
-        'case $(cat) in *b2*) exit 3 ;; esac' >remind
-    chmod +x remind
-    es-init
-    es-append -q -t notes.taken --id first -g topic:roofs text=one
-    es-init -m messages.json
-    es-react -q loans.jq ./remind
-    es-append -q -t loans.lend --id lend1 book_id=b1 member_id=m1
-    es-append -q -t loans.lend --id lend2 book_id=b2 member_id=m1 days=7
-    es-append -q -t loans.lend --id lend3 book_id=b1 member_id=m2
-    es-react -q loans.jq ./remind || true
-    es-append -q -t notes.taken -g topic:roofs --meta by=me text=two
-    sqlite3 es.db "vacuum into 'whole.db'"
-    es-query >whole.ndjson
+    rich_store
 }
 
 setup() {
@@ -215,6 +187,11 @@ damaged() {
     damaged 'delete from meta where name = "catalog"' \
         'meta: rows: expected store, secret, catalog, found no catalog'
     damaged 'update epoch set number = 2' 'epoch 1: number: expected 1, found 2'
+    damaged 'update meta set value = replace(value, "-7", "-8")
+        where name = "store"' 'meta seal: digest of store, secret, epochs: exp'
+    damaged 'update epoch set started_at = started_at + 1' 'meta seal: digest'
+    damaged 'update meta set name = "sea" where name = "seal"' \
+        'meta sea: name: expected store, secret, catalog or seal, found anoth'
     damaged 'update epoch set id = "x"' 'epoch 1: id: expected a UUID, found x'
     damaged 'delete from epoch' 'epoch: rows: expected one at least, found none'
 }
@@ -225,7 +202,7 @@ damaged() {
     damaged 'delete from shard where shard = 3' \
         'consumer loans: shards: expected 0 to 15, found 15'
     damaged 'update consumer set state = "ran" where name = "loans"' \
-        'consumer loans: state: expected running or stopped, found ran'
+        'consumer loans: state: expected running, stopped or held, found ran'
     damaged 'update consumer set definition = "x" where name = "loans"' \
         'consumer loans: definition: expected an object, found x'
     damaged "insert into done values ('loans', 3, 999)" \

@@ -4,7 +4,8 @@
  * Flip each byte of a store in turn (xor MASK, default 1, given in hex), and
  * let es-check's own code look at it.  What it does not report has to be
  * harmless: everything that can be asked of the store has the same answer as
- * before.  Salvage is run on each, too: it prints only lines that are the
+ * before, or what changed is in a column beside the messages that nothing else
+ * tells (counted apart).  Salvage is run on each, too: it prints only lines that are the
  * original's, in order.
  *
  * The store is changed in place and put right again: give it a copy, with
@@ -159,20 +160,36 @@ static int ask_table(struct store *s, const char *sql, struct hash_sha256 *h,
 	return r;
 }
 
-static const char *const beside[] = {
-	"select * from meta", "select * from epoch", "select * from handler",
-	"select * from provenance", "select * from outcome",
-	"select * from consumer", "select * from shard", "select * from done",
-	"select * from failing",
+static const char *const sealed[] = {
+	"select * from meta", "select * from epoch",
 	"select identity, digest, salt from message",
-	"select * from messages",
-	"select handled from provenance where first is not null "
-	    "order by first",
+	"select * from messages", NULL
 };
 
 /*
+ * Tables with columns that nothing else in the store tells: how far a group
+ * is, the text of a definition.
+ */
+static const char *const beside[] = {
+	"select * from handler", "select * from provenance",
+	"select * from outcome", "select * from consumer",
+	"select * from shard", "select * from done", "select * from failing",
+	"select handled from provenance where first is not null "
+	    "order by first", NULL
+};
+
+static int ask_tables(struct store *s, const char *const *sql,
+    struct hash_sha256 *h, struct es_err *err)
+{
+	for (; *sql; sql++)
+		if (ask_table(s, *sql, h, err) < 0)
+			return -1;
+	return 0;
+}
+
+/*
  * All of it in one digest; 1 when everything could be asked, 0 when not.
- * messages: only what the messages and their keys say.
+ * messages: all but the tables beside them.
  */
 static int answers(bool messages, struct lines *keep, unsigned char out[32])
 {
@@ -180,7 +197,6 @@ static int answers(bool messages, struct lines *keep, unsigned char out[32])
 	struct es_err err = {0};
 	struct hash_sha256 h;
 	struct store *s;
-	size_t i;
 	int r = -1;
 
 	hash_sha256_init(&h);
@@ -189,11 +205,10 @@ static int answers(bool messages, struct lines *keep, unsigned char out[32])
 		r = ask(s, &all, &h, keep, &err);
 	}
 	if (r == 0)
-		r = ask_keys(s, &h, &err) < 0 || ask_ids(s, &h, &err) < 0 ?
-		    -1 : 0;
-	for (i = 0; r == 0 && !messages &&
-	    i < sizeof beside / sizeof *beside; i++)
-		r = ask_table(s, beside[i], &h, &err);
+		r = ask_keys(s, &h, &err) < 0 || ask_ids(s, &h, &err) < 0 ||
+		    ask_tables(s, sealed, &h, &err) < 0 ? -1 : 0;
+	if (r == 0 && !messages)
+		r = ask_tables(s, beside, &h, &err);
 	store_close(s);
 	hash_sha256_end(&h, out);
 	if (r < 0 && options.verbose)
