@@ -26,7 +26,8 @@ static int check_seal(struct check *c, sqlite3_stmt *st, struct es_err *err)
 
 	if (store_seal_sum(c->db, sum, err) < 0)
 		return check_unreadable(c, "epoch", err);
-	if (is_blob(st, 1) && value.n == sizeof sum && memcmp(value.p, sum, sizeof sum) == 0)
+	if (is_blob(st, 1) && value.n == sizeof sum &&
+	    memcmp(value.p, sum, sizeof sum) == 0)
 		return 0;
 	now = check_bytes(c, sum, sizeof sum);
 	return check_found(c, "meta", "seal", "digest of store, secret, epochs",
