@@ -14,6 +14,7 @@
 #define SQLITE_BUSY_MS 5000	/* for what the lock does not cover */
 #define CHECKPOINT_FRAMES 1000	/* a commit above it checkpoints */
 #define CLOSE_FRAMES 64		/* a close above it checkpoints */
+#define WAL_BYTES 16777216	/* what a large transaction may leave of it */
 #define GATE 1			/* byte of the lock file */
 
 static int code_of(int rc)
@@ -200,6 +201,18 @@ static int synchronous(const char **pragma, struct es_err *err)
 	return 0;
 }
 
+/* Once its content is in the database; until then it is as large as it is. */
+static int limit_wal(struct db *db, struct es_err *err)
+{
+	struct buf pragma = {0};
+	int r;
+
+	buf_addf(&pragma, "pragma journal_size_limit=%d", WAL_BYTES);
+	r = buf_check(&pragma, err) < 0 ? -1 : db_exec(db, pragma.p, err);
+	buf_free(&pragma);
+	return r;
+}
+
 static int configure(struct db *db, struct es_err *err)
 {
 	const char *sync;
@@ -213,7 +226,7 @@ static int configure(struct db *db, struct es_err *err)
 		return -1;
 	if (db->mode == DB_READ)
 		return db_exec(db, "pragma query_only=1", err);
-	if (synchronous(&sync, err) < 0)
+	if (synchronous(&sync, err) < 0 || limit_wal(db, err) < 0)
 		return -1;
 	sqlite3_wal_hook(db->h, count_frames, db);
 	/* What was deleted is not to be read in a page that is still used. */
@@ -332,13 +345,26 @@ fail:
 	return -1;
 }
 
+/* What was rolled back, or was never committed, is in it as well. */
+static bool wal_is_large(struct db *db)
+{
+	sqlite3_file *wal = NULL;
+	sqlite3_int64 bytes;
+
+	return sqlite3_file_control(db->h, "main",
+	    SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal &&
+	    wal->pMethods && wal->pMethods->xFileSize(wal, &bytes) ==
+	    SQLITE_OK && bytes > WAL_BYTES;
+}
+
 /*
  * The last connection that closes would checkpoint outside the lock; so it may
  * only do so here, under the lock, and does when the WAL has grown.
  */
 static void close_handle(struct db *db)
 {
-	if (db->mode != DB_READ && db->frames > CLOSE_FRAMES &&
+	if (db->mode != DB_READ &&
+	    (db->frames > CLOSE_FRAMES || wal_is_large(db)) &&
 	    take_lock(db, 1000, NULL) == 0)
 		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 		    NULL);

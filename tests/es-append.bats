@@ -264,6 +264,36 @@ END
     stored 1
 }
 
+@test "ten thousand levels, in a line and in a word" {
+    local deep
+    deep=$(printf '%010000d' 0)
+    refused "{\"type\":\"a\",\"payload\":{\"x\":${deep//0/[}${deep//0/]}}}\n" \
+        'nested too deep'
+    run --separate-stderr es-append -t a "x:=${deep//0/[}${deep//0/]}"
+    assert_failure 2
+    assert_error_line es-append 'x: not JSON: nested too deep'
+    refused "{\"type\":\"a\",\"payload\":${deep//0/\{\"x\":}" 'nested too deep'
+}
+
+@test "files: twice the same, one that cannot be read, a directory" {
+    printf '{"type":"a"}\n{"type":"b"}\n' >input
+    run --separate-stderr es-append input input
+    assert_success
+    assert_equal "$(jq -r .type <<<"$output" | tr '\n' ' ')" 'a b a b '
+    need_unprivileged
+    : >secret
+    chmod 0 secret
+    run --separate-stderr unprivileged es-append input secret input
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: secret: Permission denied'
+    run --separate-stderr es-append input . input
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: .: Is a directory'
+    stored 4
+}
+
 @test "a line without end needs no memory" {
     ! grep -q __asan_init "$ES_BIN/es-append" ||
         skip "a sanitizer needs more address space than that"
@@ -1341,6 +1371,64 @@ END
         and (map(select(.type == "a").position) | .[-1] - .[0] == 299)' all
     sort all >sorted
     sort a.out b.out | cmp - sorted
+}
+
+# held COMMAND...: run it while another writer holds the store.
+held() {
+    local result=0
+    mkfifo -m 600 hold
+    es-init -q -s held.db
+    # An import holds it from its first line on.
+    start holder es-append -s held.db --import hold
+    exec 9>hold
+    echo '{"position":1,"id":"h","type":"a","stored_at":"2026-01-01T00:00:00Z"}' >&9
+    within 10 taken held.db
+    "$@" || result=$?
+    exec 9>&-
+    finish 20 "$pid"
+    rm hold
+    assert_equal "$status" 0
+    return "$result"
+}
+
+taken() {
+    ! sqlite3 "$1" 'begin immediate; rollback' 2>/dev/null
+}
+
+# waits FILE: somebody waits for a lock of it.
+waits() {
+    grep -q -- "-> .*:$(stat -c %i "$1") " /proc/locks
+}
+
+@test "who waits for another writer is stored when that is done" {
+    one_waits() {
+        start waiter es-append -s held.db -t b 9>&-
+        waiter=$pid
+        [ ! -r /proc/locks ] || within 10 waits held.db-lock
+        pid=${es_started[0]}
+        assert_equal "$(cat waiter.out)" ''
+    }
+    held one_waits
+    finish 20 "$waiter"
+    assert_equal "$status" 0
+    assert_equal "$(jq .position waiter.out)" 2
+}
+
+@test "a signal ends the wait at once, and nothing is stored" {
+    one_is_stopped() {
+        local signal
+        for signal in TERM INT; do
+            run --separate-stderr timeout --preserve-status -s "$signal" 1 \
+                es-append -s held.db -t b
+            refute_output
+            assert_stderr
+            [ "$status" -gt 128 ]
+        done
+        [ "$SECONDS" -lt $((began + 20)) ]
+    }
+    local began=$SECONDS
+    held one_is_stopped
+    assert_equal "$(es-query -s held.db --count)" 1
 }
 
 # ---- what is wrong with the store, or with stdout ----
