@@ -137,7 +137,8 @@ slow_reader() {
         finish 1 "${es_started[i]}"
         assert_equal "$status" 0
     done
-    ! gone "${es_started[0]}"
+    run gone "${es_started[0]}"
+    assert_failure
     # 1000 frames, the commit above them, and what came while one was at it.
     echo "most: $most"
     [ "$most" -gt 1000000 ]
