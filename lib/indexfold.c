@@ -8,7 +8,7 @@
  * spread over the shapes' pages less often, and make each write longer;
  * tests/bench/LAYOUTS.md has the figures.
  */
-#define OPEN_MAX 500
+#define OPEN_MAX 1900
 #define POST_MAX 400
 
 /*
