@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
 #include "storeimpl.h"
 
 static bool own_type(struct span type)
@@ -10,161 +9,13 @@ static bool own_type(struct span type)
 	return type.n > 3 && memcmp(type.p, "es.", 3) == 0;
 }
 
-/* ---- identity ---- */
-
-static int by_bytes(const void *a, const void *b)
-{
-	return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
-/* The tags as a set: sorted, each once, in one text. */
-static int tag_set(struct span tags, struct json_doc *doc, struct buf *out,
-    struct es_err *err)
-{
-	struct arena arena = {0};
-	struct buf text = {0};
-	struct span *v = NULL;
-	size_t n = 0, i;
-	uint32_t at;
-	int r = -1;
-
-	buf_truncate(out, 0);
-	if (!tags.p)
-		return 0;
-	if (json_parse(doc, tags.p, tags.n, err) < 0)
-		return -1;
-	v = calloc(doc->nodes[0].count + 1, sizeof *v);
-	if (!v)
-		return es_fail_nomem(err);
-	for (at = json_first(doc, 0); at < doc->nodes[0].end;
-	    at = json_next(doc, at)) {
-		buf_truncate(&text, 0);
-		v[n++] = arena_copy(&arena, json_string(doc, at, &text));
-	}
-	if (arena.failed || text.failed) {
-		es_fail_nomem(err);
-		goto out;
-	}
-	qsort(v, n, sizeof *v, by_bytes);
-	for (i = 0; i < n; i++)
-		if (i == 0 || !span_eq(v[i - 1], v[i])) {
-			buf_add_span(out, v[i]);
-			buf_addc(out, '\0');
-		}
-	r = buf_check(out, err);
-out:
-	free(v);
-	buf_free(&text);
-	arena_free(&arena);
-	return r;
-}
-
-static int same_tags(struct span a, struct span b, struct json_doc *doc,
-    bool *same, struct es_err *err)
-{
-	struct buf x = {0}, y = {0};
-	int r = tag_set(a, doc, &x, err) < 0 || tag_set(b, doc, &y, err) < 0 ?
-	    -1 : 0;
-
-	*same = r == 0 && span_eq(buf_span(&x), buf_span(&y));
-	buf_free(&x);
-	buf_free(&y);
-	return r;
-}
-
-static struct span payload_of(const struct draft *d)
-{
-	return d->payload.p ? d->payload : SPAN_LIT("{}");
-}
-
-static int compact(struct json_doc *doc, struct span text, struct buf *out,
-    struct es_err *err)
-{
-	buf_truncate(out, 0);
-	if (json_parse(doc, text.p, text.n, err) < 0)
-		return -1;
-	json_compact(doc, 0, out);
-	return buf_check(out, err);
-}
-
-/*
- * Whether the payload that came in is the one that came in when the message
- * was stored: compared with the stored text, or with the digest of what came
- * where the catalog has rewritten it.
- */
-static int same_payload(struct store *s, const struct draft *d,
-    const struct message *m, bool *same, struct es_err *err)
-{
-	unsigned char sum[32];
-	struct buf stored = {0};
-	int r;
-
-	if (compact(&s->doc, payload_of(d), &s->came_in, err) < 0)
-		return -1;
-	sqlite3_bind_int64(s->digests, 1, m->position);
-	r = db_row(s->db, s->digests, err);
-	if (r <= 0)
-		return -1;
-	if (db_text(s->digests, 1).n == 32 && db_text(s->digests, 0).n == 16) {
-		digest_payload((const unsigned char *)
-		    db_text(s->digests, 0).p, buf_span(&s->came_in), sum);
-		*same = memcmp(sum, db_text(s->digests, 1).p, 32) == 0;
-		sqlite3_reset(s->digests);
-		if (*same || !d->stored_at)
-			return 0;
-	}
-	sqlite3_reset(s->digests);
-	r = compact(&s->doc, m->payload, &stored, err);
-	*same = r == 0 && span_eq(buf_span(&stored), buf_span(&s->came_in));
-	buf_free(&stored);
-	return r;
-}
-
-static int repeated(struct store *s, const struct draft *d, int64_t position,
-    struct appended *out, struct es_err *err)
-{
-	struct message m;
-	const char *differs = NULL;
-	bool same = true;
-	char shown[160];
-
-	es_escape(shown, sizeof shown, d->id.p, d->id.n);
-	if (position < 0)
-		return es_fail(err, ES_FAILED, "id: %s is reserved by the "
-		    "schedule at position %lld", shown, (long long)-position);
-	if (store_get(s, position, &m, err) <= 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
-		    "position %lld", s->db->path, (long long)position);
-	if (m.erased_at)
-		return es_fail(err, ES_FAILED, "id: %s was erased (position "
-		    "%lld) and stays used", shown, (long long)position);
-	if (!span_eq(m.type, d->type))
-		differs = "type";
-	else if (d->kind != KIND_NONE && d->kind != m.kind)
-		differs = "kind";
-	else if (d->version && d->version != m.version)
-		differs = "version";
-	else if (same_tags(d->tags, m.tags, &s->doc, &same, err) < 0)
-		return -1;
-	else if (!same)
-		differs = "tags";
-	else if (same_payload(s, d, &m, &same, err) < 0)
-		return -1;
-	else if (!same)
-		differs = "payload";
-	if (differs)
-		return es_fail(err, ES_FAILED, "id: %s is stored at position "
-		    "%lld with another %s", shown, (long long)position,
-		    differs);
-	buf_truncate(&s->line, 0);
-	message_print(&s->line, &m);
-	out->position = position;
-	out->repeated = true;
-	out->line = buf_span(&s->line);
-	return buf_check(&s->line, err);
-}
-
 /* ---- making a message of a draft ---- */
+
+/* What a message borrows that its sender has left out. */
+struct made {
+	char id[UUID_TEXT];
+	char created_at[RFC3339_BYTES];
+};
 
 /* Kind, version and payload as the catalog wants them. */
 static int apply_catalog(struct store *s, const struct draft *d,
@@ -180,7 +31,7 @@ static int apply_catalog(struct store *s, const struct draft *d,
 	if (entry && catalog_check(entry, d, &s->scratch, &s->payload,
 	    err) < 0)
 		return -1;
-	m->payload = s->payload.n ? buf_span(&s->payload) : payload_of(d);
+	m->payload = s->payload.n ? buf_span(&s->payload) : identity_payload(d);
 	return 0;
 }
 
@@ -244,111 +95,6 @@ static int make_line(struct store *s, const struct message *m,
 	return 0;
 }
 
-static struct span line_text(const struct store *s)
-{
-	return (struct span){s->line.p, s->line.n - 1};
-}
-
-/* ---- writing ---- */
-
-static void bind_created_at(struct store *s, const struct message *m)
-{
-	int64_t micros;
-	struct buf again = {0};
-	bool canonical = false;
-
-	if (rfc3339_parse(m->created_at, &micros)) {
-		rfc3339_print(&again, micros);
-		canonical = span_eq(buf_span(&again), m->created_at);
-		buf_free(&again);
-	}
-	if (canonical && micros == m->stored_at)
-		sqlite3_bind_null(s->insert, 12);
-	else if (canonical && micros >= 0)
-		/* SQL's division does not print what is before 1970. */
-		sqlite3_bind_int64(s->insert, 12, micros);
-	else
-		db_bind_text(s->insert, 12, m->created_at);
-}
-
-static void bind_other_id(struct store *s, int parameter, struct span id,
-    const struct message *m, unsigned char uuid[16])
-{
-	if (span_eq(id, m->id))
-		sqlite3_bind_null(s->insert, parameter);
-	else
-		row_bind_id(s->insert, parameter, id, uuid);
-}
-
-static int insert_row(struct store *s, const struct message *m, int type,
-    int shape, bool rewritten, struct es_err *err)
-{
-	unsigned char id[16], cause[16], correlation[16];
-	unsigned char salt[16], content[32], identity[32];
-
-	if (hash_random(salt, sizeof salt, err) < 0)
-		return -1;
-	if (rewritten)
-		digest_payload(salt, buf_span(&s->came_in), identity);
-	digest_message(salt, line_text(s), rewritten ? identity : NULL,
-	    content);
-	sqlite3_bind_int64(s->insert, 1, m->position);
-	sqlite3_bind_int(s->insert, 2, type);
-	sqlite3_bind_int(s->insert, 3, shape);
-	sqlite3_bind_int(s->insert, 4, (int)m->kind);
-	sqlite3_bind_int64(s->insert, 5, m->version);
-	row_bind_id(s->insert, 6, m->id, id);
-	db_bind_text(s->insert, 7, m->tags);
-	db_bind_text(s->insert, 8, m->payload);
-	db_bind_text(s->insert, 9, span_is(m->metadata, "{}") ? SPAN_NONE :
-	    m->metadata);
-	bind_other_id(s, 10, m->causation_id, m, cause);
-	bind_other_id(s, 11, m->correlation_id, m, correlation);
-	bind_created_at(s, m);
-	sqlite3_bind_int64(s->insert, 13, m->stored_at);
-	db_bind_blob(s->insert, 14, salt, sizeof salt);
-	db_bind_blob(s->insert, 15, content, sizeof content);
-	sqlite3_bind_null(s->insert, 16);
-	if (rewritten)
-		db_bind_blob(s->insert, 16, identity, sizeof identity);
-	if (db_done(s->db, s->insert, err) < 0)
-		return -1;
-	row_bind_id(s->insert_id, 1, m->id, id);
-	sqlite3_bind_int64(s->insert_id, 2, m->position);
-	return db_done(s->db, s->insert_id, err);
-}
-
-static int index_keys(struct store *s, int64_t position, int shape,
-    struct es_err *err)
-{
-	uint64_t keys[KEYS_MAX];
-	size_t i;
-
-	for (i = 0; i < s->keys.n; i++)
-		keys[i] = index_key(s->index, s->keys.v[i].text.p,
-		    s->keys.v[i].text.n);
-	if (index_add(s->index, position, shape, keys, s->keys.n, err) < 0)
-		return es_err_at(err, "%s", s->db->path);
-	return 0;
-}
-
-static int write_message(struct store *s, const struct message *m,
-    bool rewritten, struct es_err *err)
-{
-	int type, shape;
-
-	if (names_type(s->names, m->type, true, &type, err) < 0 ||
-	    names_shape(s->names, type, &s->keys, &shape, err) < 0 ||
-	    insert_row(s, m, type, shape, rewritten, err) < 0 ||
-	    index_keys(s, m->position, shape, err) < 0) {
-		s->broken = true;
-		return -1;
-	}
-	s->head = m->position;
-	s->last_stored_at = m->stored_at;
-	return 0;
-}
-
 static int find_keys(struct store *s, const struct draft *d,
     const struct message *m, const struct catalog_entry *entry,
     struct es_err *err)
@@ -366,13 +112,12 @@ static int find_keys(struct store *s, const struct draft *d,
 int store_write(struct store *s, const struct message *m, struct es_err *err)
 {
 	return make_line(s, m, err) < 0 ? -1 :
-	    write_message(s, m, false, err);
+	    append_row(s, m, false, err);
 }
 
 /* A message out of a draft, checked but not written; keys are in s->keys. */
 static int make_message(struct store *s, const struct draft *d, bool own,
-    char id[UUID_TEXT], struct buf *created, struct message *m,
-    struct es_err *err)
+    struct made *made, struct message *m, struct es_err *err)
 {
 	const struct catalog_entry *entry = catalog_find(s->catalog, d->type);
 
@@ -384,13 +129,14 @@ static int make_message(struct store *s, const struct draft *d, bool own,
 	if (!m->metadata.p)
 		m->metadata = SPAN_LIT("{}");
 	if (apply_catalog(s, d, entry, m, err) < 0 ||
-	    make_id(d, id, m, err) < 0 || apply_causes(s, d, m, err) < 0 ||
+	    make_id(d, made->id, m, err) < 0 || apply_causes(s, d, m, err) < 0 ||
 	    find_keys(s, d, m, entry, err) < 0)
 		return -1;
 	m->created_at = d->created_at;
 	if (!m->created_at.p) {
-		rfc3339_print(created, s->now);
-		m->created_at = buf_span(created);
+		rfc3339_put(made->created_at, s->now);
+		m->created_at = (struct span){made->created_at,
+		    sizeof made->created_at};
 	}
 	return make_line(s, m, err);
 }
@@ -398,34 +144,27 @@ static int make_message(struct store *s, const struct draft *d, bool own,
 static int append(struct store *s, const struct draft *d, bool own,
     struct appended *out, struct es_err *err)
 {
-	char id[UUID_TEXT];
-	struct buf created = {0};
+	struct made made;
 	struct message m;
 	int64_t position;
 	bool rewritten;
-	int r = -1;
+	int r;
 
 	*out = (struct appended){0};
 	if (store_check_open(s, err) < 0)
 		return -1;
-	if (d->id.p) {
-		r = store_find_id(s, d->id, &position, err);
-		if (r > 0)
-			return repeated(s, d, position, out, err);
-		if (r < 0)
-			return -1;
-		r = -1;
-	}
-	if (make_message(s, d, own, id, &created, &m, err) < 0)
-		goto out;
+	r = d->id.p ? store_find_id(s, d->id, &position, err) : 0;
+	if (r > 0)
+		return identity_repeated(s, d, position, out, err);
+	if (r < 0 || make_message(s, d, own, &made, &m, err) < 0)
+		return -1;
 	rewritten = s->payload.n > 0;
-	if (rewritten && compact(&s->doc, payload_of(d), &s->came_in, err) < 0)
-		goto out;
-	r = write_message(s, &m, rewritten, err);
+	if (rewritten && identity_compact(&s->doc, identity_payload(d),
+	    &s->came_in, err) < 0)
+		return -1;
+	r = append_row(s, &m, rewritten, err);
 	out->position = m.position;
 	out->line = buf_span(&s->line);
-out:
-	buf_free(&created);
 	return r;
 }
 
@@ -443,34 +182,30 @@ int store_append_own(struct store *s, const struct draft *d,
 
 int store_check(struct store *s, const struct draft *d, struct es_err *err)
 {
-	char id[UUID_TEXT];
-	struct buf created = {0};
+	struct made made;
 	struct appended a;
 	struct message m;
 	int64_t position;
 	int r = d->id.p ? store_find_id(s, d->id, &position, err) : 0;
 
 	if (r > 0)
-		return repeated(s, d, position, &a, err);
+		return identity_repeated(s, d, position, &a, err);
 	if (r == 0)
-		r = make_message(s, d, false, id, &created, &m, err);
-	buf_free(&created);
+		r = make_message(s, d, false, &made, &m, err);
 	return r;
 }
 
 int store_preview(struct store *s, const struct draft *d, int64_t now,
     struct buf *out, struct es_err *err)
 {
-	char id[UUID_TEXT];
-	struct buf created = {0};
+	struct made made;
 	struct message m;
 	int64_t was = s->now;
 	int r;
 
 	s->now = now;
-	r = make_message(s, d, false, id, &created, &m, err);
+	r = make_message(s, d, false, &made, &m, err);
 	s->now = was;
-	buf_free(&created);
 	if (r < 0)
 		return -1;
 	/* {"position":N,"id":… without the position. */

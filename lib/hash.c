@@ -97,32 +97,31 @@ void hash_uuid_text(const unsigned char uuid[16], char out[UUID_TEXT])
 	*p = '\0';
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* The value of a lower-case hex digit and one more; 0 for any other byte. */
+static const unsigned char nibbles[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6,
+	['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16
+};
 
 bool hash_uuid_parse(struct span text, unsigned char out[16])
 {
-	const char *p = text.p;
+	/* Where the pairs of digits stand. */
+	static const unsigned char at[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21,
+	    24, 26, 28, 30, 32, 34};
+	const unsigned char *p = (const unsigned char *)text.p;
+	unsigned bad = 0;
 
-	if (text.n != UUID_TEXT - 1)
+	if (text.n != UUID_TEXT - 1 || p[8] != '-' || p[13] != '-' ||
+	    p[18] != '-' || p[23] != '-')
 		return false;
 	for (int i = 0; i < 16; i++) {
-		int high, low;
+		unsigned high = nibbles[p[at[i]]], low = nibbles[p[at[i] + 1]];
 
-		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
-			return false;
-		high = nibble(p[0]);
-		low = nibble(p[1]);
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-		p += 2;
+		bad |= ((high - 1) | (low - 1)) & 16;
+		out[i] = (unsigned char)((high - 1) << 4 | (low - 1));
 	}
-	return true;
+	return !bad;
 }
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof(struct hash_sha256),

@@ -21,8 +21,6 @@ void import_free(struct import *im)
 {
 	message_scratch_free(&im->scratch);
 	sqlite3_finalize(im->erased);
-	sqlite3_finalize(im->release);
-	sqlite3_finalize(im->reserve);
 	sqlite3_finalize(im->decided);
 	*im = (struct import){0};
 }
@@ -92,7 +90,6 @@ static int check_line(const struct import *im, const struct message *m,
 static int use_id(struct import *im, const struct message *m,
     struct es_err *err)
 {
-	unsigned char uuid[16];
 	char shown[160];
 	int64_t position;
 	int r = store_find_id(im->store, m->id, &position, err);
@@ -104,10 +101,9 @@ static int use_id(struct import *im, const struct message *m,
 		    "%lld, too", es_escape(shown, sizeof shown, m->id.p,
 		    m->id.n), (long long)position);
 	/* Its schedule is over: this is the message that it was for. */
-	if (prepare(im, &im->release, "delete from ids where id = ?", err) < 0)
-		return -1;
-	row_bind_id(im->release, 1, m->id, uuid);
-	return done(im, im->release, err);
+	r = ids_release(im->store->ids, m->id, err);
+	im->store->broken |= r < 0;
+	return r;
 }
 
 /* es.scheduled has a message in it, whose id is taken from then on. */
@@ -116,7 +112,6 @@ static int reserve_id(struct import *im, const struct message *m,
 {
 	struct json_doc *d = &im->store->doc;
 	struct buf text = {0};
-	unsigned char uuid[16];
 	uint32_t node;
 	int r = -1;
 
@@ -128,12 +123,9 @@ static int reserve_id(struct import *im, const struct message *m,
 	node = json_get(d, node, "id");
 	if (node == JSON_NONE || d->nodes[node].type != JSON_STRING)
 		return 0;
-	if (prepare(im, &im->reserve, "insert or ignore into ids(id, position)"
-	    " values (?, ?)", err) == 0) {
-		row_bind_id(im->reserve, 1, json_string(d, node, &text), uuid);
-		sqlite3_bind_int64(im->reserve, 2, -m->position);
-		r = done(im, im->reserve, err);
-	}
+	r = ids_reserve(im->store->ids, json_string(d, node, &text),
+	    m->position, err);
+	im->store->broken |= r < 0;
 	buf_free(&text);
 	return r;
 }

@@ -35,7 +35,7 @@ struct import {
 	struct import_outcome run;
 	int64_t handler;		/* of what is told of outcomes, or 0 */
 	size_t unflushed;
-	sqlite3_stmt *erased, *release, *reserve, *decided;
+	sqlite3_stmt *erased, *decided;
 };
 
 /* ES_FAILED when the store has a message already. */

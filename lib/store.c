@@ -49,18 +49,11 @@ static int prepare(struct store *s, struct es_err *err)
 		    "order by number desc limit 1", false},
 		{&s->by_position, "select " ROW_COLUMNS " from message "
 		    "where position = ?", false},
-		{&s->by_id, "select position from ids where id = ?", false},
 		{&s->digests, "select salt, identity from message "
 		    "where position = ?", false},
 		{&s->get_outcome, "select o.result, p.first, p.last from "
 		    "outcome o left join provenance p on p.id = o.provenance "
 		    "where o.command = ?", false},
-		{&s->insert, "insert into message(position, type, shape, kind,"
-		    " version, id, tags, payload, metadata, causation, "
-		    "correlation, created_at, stored_at, salt, digest, "
-		    "identity) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", true},
-		{&s->insert_id, "insert into ids(id, position) values (?, ?)",
-		    true},
 		{&s->set_catalog, "update meta set value = ? where name = "
 		    "'catalog'", true},
 	};
@@ -104,6 +97,7 @@ static int open_rest(struct store *s, struct es_err *err)
 	    prepare(s, err) < 0 ||
 	    names_open(s->db, &s->names, err) < 0 ||
 	    index_open(s->db->h, s->secret, &s->index, err) < 0 ||
+	    ids_open(s->db, s->secret, &s->ids, err) < 0 ||
 	    empty_catalog(s, err) < 0 || store_refresh(s, err) < 0 ? -1 : 0;
 }
 
@@ -146,8 +140,8 @@ int store_open(const char *path, bool write, struct store **out,
 static void finalize(struct store *s)
 {
 	sqlite3_stmt *all[] = {
-		s->state, s->epoch_now, s->by_position, s->by_id, s->digests,
-		s->get_outcome, s->insert, s->insert_id, s->set_catalog,
+		s->state, s->epoch_now, s->by_position, s->digests,
+		s->get_outcome, s->insert, s->set_catalog,
 		s->handler_find, s->handler_add, s->provenance_add,
 		s->outcome_add, s->made_by,
 	};
@@ -165,6 +159,7 @@ void store_close(struct store *s)
 	finalize(s);
 	names_close(s->names);
 	index_close(s->index);
+	ids_close(s->ids);
 	catalog_free(s->catalog);
 	catalog_free(s->old_catalog);
 	db_close(s->db);
@@ -309,6 +304,7 @@ int store_begin(struct store *s, struct es_err *err)
 		store_rollback(s);
 		return -1;
 	}
+	ids_begin(s->ids);
 	s->before = s->head;
 	s->now = sys_now();
 	if (s->now < s->last_stored_at)
@@ -328,10 +324,11 @@ int store_commit(struct store *s, struct es_err *err)
 		store_rollback(s);
 		return -1;
 	}
-	if (db_commit(s->db, err) < 0) {
+	if (ids_flush(s->ids, err) < 0 || db_commit(s->db, err) < 0) {
 		store_rollback(s);
 		return -1;
 	}
+	ids_forget(s->ids);
 	s->open = false;
 	return 0;
 }
@@ -343,6 +340,7 @@ void store_rollback(struct store *s)
 	s->open = false;
 	db_rollback(s->db);
 	index_rollback(s->index);
+	ids_forget(s->ids);
 	names_rollback(s->names);
 	if (s->epoch_begun)
 		memcpy(s->epoch, s->epoch_before, UUID_TEXT);
@@ -415,14 +413,5 @@ int store_get(struct store *s, int64_t position, struct message *out,
 int store_find_id(struct store *s, struct span id, int64_t *position,
     struct es_err *err)
 {
-	unsigned char uuid[16];
-	int r;
-
-	row_bind_id(s->by_id, 1, id, uuid);
-	r = db_row(s->db, s->by_id, err);
-	if (r > 0) {
-		*position = sqlite3_column_int64(s->by_id, 0);
-		sqlite3_reset(s->by_id);
-	}
-	return r;
+	return ids_find(s->ids, id, position, err);
 }

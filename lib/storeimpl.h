@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "ids.h"
 #include "index.h"
 #include "row.h"
 #include "store.h"
@@ -21,6 +22,7 @@ struct store {
 	ino_t inode;
 	struct names *names;
 	struct index *index;
+	struct ids *ids;
 	struct catalog *catalog, *old_catalog;
 	int64_t catalog_at;	/* position of its es.catalog_loaded */
 	int64_t head;		/* as of the last refresh or append */
@@ -32,8 +34,9 @@ struct store {
 	bool epoch_begun;
 	char epoch_before[UUID_TEXT];
 	/* statements */
-	sqlite3_stmt *state, *epoch_now, *by_position, *by_id, *digests, *get_outcome;
-	sqlite3_stmt *insert, *insert_id, *set_catalog;
+	sqlite3_stmt *state, *epoch_now, *by_position, *digests, *get_outcome;
+	sqlite3_stmt *insert, *set_catalog;
+	unsigned not_null;	/* columns of insert that are bound */
 	sqlite3_stmt *handler_find, *handler_add, *provenance_add,
 	    *outcome_add, *made_by;
 	/* memory used again for each message */
@@ -70,6 +73,26 @@ int read_catalog_at(struct store *, int64_t at, struct es_err *err);
  * Its line is in s->line then.
  */
 int store_write(struct store *, const struct message *, struct es_err *err);
+
+/* ---- identity.c ---- */
+
+/* The payload that came in; JSON text without insignificant white space. */
+struct span identity_payload(const struct draft *);
+int identity_compact(struct json_doc *, struct span text, struct buf *out,
+    struct es_err *err);
+
+/* A draft whose id has a position: *out is what is stored, or an error. */
+int identity_repeated(struct store *, const struct draft *, int64_t position,
+    struct appended *out, struct es_err *err);
+
+/* ---- appendrow.c ---- */
+
+/*
+ * Write a message as the newest one: its line is in s->line, its keys in
+ * s->keys; rewritten: what came in as its payload is in s->came_in.
+ */
+int append_row(struct store *, const struct message *, bool rewritten,
+    struct es_err *err);
 
 /* The keys of a stored message by its shape; see store_keys(). */
 int store_keys_of(struct store *, const struct message *, int shape,
