@@ -168,6 +168,30 @@ check-asan: deps
 	UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
 	tests/run
 
+# What is new is kept in build/fuzz/corpus; what fails is named by libFuzzer.
+FUZZ_TIME ?= 60
+FUZZ = O=build/fuzz B=build/fuzz/bin CC=clang CFLAGS='-O1 \
+	-fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=fuzzer-no-link,address,undefined $(CFLAGS)'
+
+fuzz: deps
+	+@$(MAKE_ALL) $(FUZZ) fuzzers
+	@for name in $(notdir $(fuzzers)); do \
+	log=build/fuzz/$$name.log && mkdir -p build/fuzz/corpus/$$name && \
+	build/fuzz/tests/fuzz/$$name -max_total_time=$(FUZZ_TIME) \
+	-max_len=8192 -timeout=20 -print_final_stats=1 -verbosity=0 \
+	-artifact_prefix=build/fuzz/$$name- build/fuzz/corpus/$$name \
+	tests/fuzz/corpus/$$name >$$log 2>&1 || { cat $$log; exit 1; } && \
+	sed -n "s/^stat::number_of_executed_units: */$$name: inputs tried: /p" \
+	$$log; done
+
+# Only within the above.
+fuzzers: $(patsubst %,$(O)/%.o,$(fuzzers:$(O)/%=%)) $(O)/libes.a
+	@for name in $(notdir $(fuzzers)); do \
+	$(CC) $(ES_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) \
+	-o $(O)/tests/fuzz/$$name $(O)/tests/fuzz/$$name.o $(O)/libes.a \
+	$(ES_LIBS) || exit; done
+
 # BENCH=--quick for a look, --readme to put the result into README.md.
 bench: deps-build
 	+@$(MAKE_ALL) all $(bench)
@@ -238,7 +262,8 @@ dist:
 clean:
 	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
 
-.PHONY: all unit deps deps-build check check-slow asan check-asan bench \
+.PHONY: all unit deps deps-build check check-slow asan check-asan fuzz fuzzers \
+	bench \
 	bench-layouts demo demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:

@@ -183,10 +183,13 @@ static int limited_body(int fd, void *ctx)
 
 int proc_attach(struct proc *p, int fd, pid_t pid, struct es_err *err)
 {
+	*p = (struct proc){.in = -1, .out = -1, .errfd = -1, .pidfd = -1};
+	if (nonblocking(fd) < 0)
+		return es_fail_errno(err, "a worker's socket");
 	*p = (struct proc){.pid = pid, .in = fd, .out = fd, .errfd = -1,
 	    .pidfd = -1, .is_worker = true, .is_foreign = true,
 	    .received_max = SIZE_MAX, .started = sys_monotonic()};
-	return nonblocking(fd) < 0 ? es_fail_errno(err, "socket") : 0;
+	return 0;
 }
 
 int proc_worker(struct proc *p, int (*body)(int fd, void *ctx), void *ctx,
@@ -205,7 +208,13 @@ int proc_worker(struct proc *p, int (*body)(int fd, void *ctx), void *ctx,
 		close(fds[0]);
 		return -1;
 	}
-	proc_attach(p, fds[0], pid, NULL);
+	if (proc_attach(p, fds[0], pid, err) < 0) {
+		/* Without its end of the pair it goes by itself. */
+		close(fds[0]);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+		return -1;
+	}
 	p->is_foreign = false;
 	return 0;
 }
