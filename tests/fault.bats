@@ -27,3 +27,9 @@ teardown() {
     run nth -e 500 one memory
     assert_success
 }
+
+@test "what was acknowledged is there after kill -9" {
+    run "$faults/kill" 25
+    assert_success
+    assert_line --regexp '^[0-9]+ killed, .* acknowledged, all there'
+}

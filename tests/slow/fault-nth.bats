@@ -56,7 +56,6 @@ scenario() {
 
 @test "es-project" {
     scenario project
-    scenario project-sql
 }
 
 @test "es-react" {
