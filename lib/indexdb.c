@@ -19,6 +19,8 @@ const char index_schema[] =
 
 static const char *const sql[SQL_COUNT] = {
 	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
+	[SQL_KEY_OPEN] = "SELECT o.spilled, o.last, o.data, k.id FROM tag_key k"
+	    " LEFT JOIN tag_open o ON o.id = k.id WHERE k.h = ?1",
 	[SQL_KEY_ADD] = "INSERT OR IGNORE INTO tag_key(h, id)"
 	    " VALUES(?1, ?2)",
 	[SQL_OPEN_FIND] =
@@ -197,19 +199,17 @@ void indexdb_end(struct indexdb *d, bool begun)
 		sqlite3_exec(d->db, "COMMIT", NULL, NULL, NULL);
 }
 
-int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
-    struct es_err *err)
+static void no_row(struct open_row *row, int64_t id)
 {
-	sqlite3_stmt *st = STATEMENT(d, SQL_OPEN_FIND, err, id);
-	int rc;
-
 	row->id = id;
 	row->spilled = row->last = 0;
 	buf_truncate(&row->data, 0);
-	if (!st || (rc = step(d, st, err)) < 0)
-		return -1;
-	if (!rc)
-		return 0;
+}
+
+/* The row that the statement stands on, whose id is known. */
+static int take_open(sqlite3_stmt *st, struct open_row *row,
+    struct es_err *err)
+{
 	row->spilled = sqlite3_column_int64(st, 0);
 	row->last = sqlite3_column_int64(st, 1);
 	buf_add(&row->data, sqlite3_column_blob(st, 2),
@@ -218,8 +218,43 @@ int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
 	if (row->spilled < 0 || row->spilled > INDEX_POSITION_MAX ||
 	    row->last < 1 || row->last > INDEX_POSITION_MAX)
 		return es_fail(err, ES_FAILED, "tag_open row %lld: bad numbers",
-		    (long long)id);
+		    (long long)row->id);
 	return buf_check(&row->data, err) ? -1 : 1;
+}
+
+int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = STATEMENT(d, SQL_OPEN_FIND, err, id);
+	int rc;
+
+	no_row(row, id);
+	if (!st || (rc = step(d, st, err)) < 0)
+		return -1;
+	return rc ? take_open(st, row, err) : 0;
+}
+
+int indexdb_key_open(struct indexdb *d, uint64_t key, struct open_row *row,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = STATEMENT(d, SQL_KEY_OPEN, err, (int64_t)key);
+	int rc;
+
+	no_row(row, 0);
+	if (!st || (rc = step(d, st, err)) < 0)
+		return -1;
+	if (!rc)
+		return 0;
+	row->id = sqlite3_column_int64(st, 3);
+	rc = sqlite3_column_type(st, 0) != SQLITE_NULL;
+	if (check_id(key, row->id, err) < 0) {
+		sqlite3_reset(st);
+		return -1;
+	}
+	if (rc)
+		return take_open(st, row, err);
+	sqlite3_reset(st);
+	return 0;
 }
 
 int indexdb_open_save(struct indexdb *d, const struct open_row *row,

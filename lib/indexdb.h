@@ -35,7 +35,7 @@
 #include "posting.h"
 
 enum indexdb_sql {
-	SQL_KEY_FIND, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
+	SQL_KEY_FIND, SQL_KEY_OPEN, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
 	SQL_POST_DOWN, SQL_POST_UP, SQL_POST_ADD, SQL_POST_SET, SQL_POST_SHAPE,
 	SQL_TAIL_DOWN, SQL_TAIL_UP, SQL_TAIL_STAMP, SQL_TAIL_ADD,
 	SQL_TAIL_SET, SQL_TAIL_CLEAR, SQL_KEYS, SQL_ROWS,
@@ -84,6 +84,12 @@ int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
     struct es_err *err);
 
 int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
+    struct es_err *err);
+/*
+ * indexdb_key() and indexdb_open_row() in one: 1 with the row, 0 when the key
+ * has an id (row->id) and no row, or has none (row->id is 0).
+ */
+int indexdb_key_open(struct indexdb *d, uint64_t key, struct open_row *row,
     struct es_err *err);
 /* is_new: the row was not there. */
 int indexdb_open_save(struct indexdb *d, const struct open_row *row,

@@ -149,34 +149,40 @@ static int spill_with(struct index *ix, const struct entry *e, size_t n,
 	return spill(ix, err);
 }
 
+/* Give a key an id, and begin its open row. */
+static int begin_key(struct index *ix, const struct entry *e,
+    struct es_err *err)
+{
+	struct open_row *row = &ix->row;
+
+	row->id = indexdb_id((struct posting){e->position, e->shape}, e->slot);
+	row->last = indexdb_base(row->id);
+	return indexdb_key_add(&ix->db, e->key, row->id, err) < 0 ? -1 : 1;
+}
+
 /* Find the open row of a key, or begin one; 1 when it is new. */
 static int begin_row(struct index *ix, const struct entry *e,
     struct es_err *err)
 {
 	struct open_row *row = &ix->row;
-	struct posting p = {e->position, e->shape};
-	int64_t id = indexdb_id(p, e->slot);
-	int rc = indexdb_key_add(&ix->db, e->key, id, err);
+	struct posting first;
+	int rc;
 
-	if (rc < 0)
-		return -1;
-	if (rc) {
-		row->id = id;
-		row->spilled = 0;
-		row->last = indexdb_base(row->id);
-		buf_truncate(&row->data, 0);
-		return 1;
+	if (e->key == INDEX_EVERY) {
+		rc = indexdb_open_row(&ix->db, 0, row, err);
+		if (rc == 0)
+			row->last = indexdb_base(0);
+		return rc < 0 ? -1 : rc == 0;
 	}
-	if (indexdb_key(&ix->db, e->key, &id, err) < 0)
-		return -1;
-	if ((rc = indexdb_open_row(&ix->db, id, row, err)))
+	rc = indexdb_key_open(&ix->db, e->key, row, err);
+	if (rc != 0)
 		return rc < 0 ? -1 : 0;
-	row->last = indexdb_base(id);
-	if (e->key != INDEX_EVERY) {
-		p = indexdb_id_posting(id);
-		chunk_add(&row->data, row->last, CHUNK_MIXED, p);
-		row->last = p.position;
-	}
+	if (row->id == 0)
+		return begin_key(ix, e, err);
+	/* It was used once: the row in tag_key has said it all. */
+	first = indexdb_id_posting(row->id);
+	chunk_add(&row->data, indexdb_base(row->id), CHUNK_MIXED, first);
+	row->last = first.position;
 	return 1;
 }
 
