@@ -947,9 +947,9 @@ END
 # unchanged COMMAND...: run it; the store and its files are as they were.
 unchanged() {
     local before
-    before=$(es-query | sum; stat -c '%n %s %Y' es.db es.db-bell)
+    before=$(es-query | sum; stat -c '%n %s %y' es.db es.db-bell)
     run --separate-stderr "$@"
-    assert_equal "$(es-query | sum; stat -c '%n %s %Y' es.db es.db-bell)" \
+    assert_equal "$(es-query | sum; stat -c '%n %s %y' es.db es.db-bell)" \
         "$before"
 }
 
@@ -1473,9 +1473,21 @@ waits() {
     run --separate-stderr bash -c 'es-append input >&-'
     assert_failure 1
     assert_error_line es-append '\(stored up to position 6\)$'
+    run --separate-stderr bash -c 'es-append --batch 1 input >/dev/full'
+    assert_failure 1
+    assert_stderr 'es-append: <stdout>: No space left on device (stored up to position 7)'
+    run --separate-stderr bash -c 'es-append -t a >/dev/full'
+    assert_failure 1
+    assert_stderr 'es-append: <stdout>: No space left on device (stored up to position 8)'
+    run --separate-stderr bash -c 'es-append --skip-bad bad input - <<<nope >/dev/full'
+    assert_failure 1
+    assert_equal "${stderr_lines[0]}" 'es-append: <stdin>:1: not JSON (byte 1)'
+    assert_equal "${stderr_lines[1]}" \
+        'es-append: <stdout>: No space left on device (stored up to position 10)'
+    assert_equal "$(cat bad)" nope
     # With -q there is none to write.
     es-append -q input >/dev/full
-    stored 8
+    stored 12
 }
 
 @test "a reader that is gone is told of, too" {
@@ -1489,6 +1501,19 @@ waits() {
     assert_success
     assert_equal "$stderr" "es-append: <stdout>: Broken pipe (stored up to position 2001)
 status 1"
+}
+
+@test "a reader that goes away between two batches" {
+    for ((i = 0; i < 3000; i++)); do echo '{"type":"a"}'; done >input
+    run --separate-stderr bash -c \
+        '{ es-append --batch 500 input; echo "status $?" >&2; } | head -n 700 >/dev/null'
+    assert_success
+    assert_regex "$stderr" \
+        '^es-append: <stdout>: Broken pipe \(stored up to position [0-9]+000?\)
+status 1$'
+    # As many as it says, and whole batches.
+    stored "$(tr -dc 0-9 <<<"${stderr_lines[0]}")"
+    [ $(($(es-query --count) % 500)) -eq 0 ]
 }
 
 @test "a store that was replaced while the input came takes nothing" {
