@@ -178,6 +178,46 @@ END
     assert_error_line es-append '^es-append: line:1: erased_at: '
 }
 
+@test "a log of which something was erased, and its check" {
+    old
+    es-erase -q -s old.db m-1 c1
+    es-query -s old.db >old
+    grep -c erased_at old
+    es-init -s new.db
+    es-append -q -s new.db --import old
+    es-query -s new.db | cmp old -
+    run --separate-stderr es-check -s new.db
+    assert_success
+    assert_stderr
+    run --separate-stderr es-append -s new.db --id c1 -t loans.lend_book \
+        book_id=b3 days=3
+    assert_failure 1
+    assert_error_line es-append 'c1 was erased'
+    # It has its outcome all the same.
+    assert_equal "$(sqlite3 -readonly new.db 'select o.result from message m
+        join outcome o on o.command = m.position where m.id = "c1"')" 1
+}
+
+@test "after an import the payload as it is stored counts" {
+    old
+    cat >again.json <<'END'
+{"loans.lend_book": {"kind": "command",
+    "payload": {"book_id": "string", "days": "integer"}}}
+END
+    es-init -q -s first.db -m again.json
+    es-append -q -s first.db --id m1 -t loans.lend_book book_id=b1 days=14
+    es-query -s first.db >export
+    es-init -s new.db
+    es-append -q -s new.db --import export
+    run --separate-stderr es-append -s new.db --id m1 -t loans.lend_book \
+        book_id=b1 days=14
+    assert_failure 1
+    assert_error_line es-append 'm1 is stored at position 2 with another payload'
+    run --separate-stderr es-append -s new.db --id m1 -t loans.lend_book \
+        book_id=b1 days:=14
+    assert_success
+}
+
 @test "an id that a schedule has taken" {
     es-init
     cat >input <<'END'
