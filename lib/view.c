@@ -50,20 +50,20 @@ static int is_taken_in(struct view *v, const struct message *m,
 	return r;
 }
 
-int view_holds_erased(struct view *v, int64_t position, int64_t up_to,
-    bool *yes, struct es_err *err)
+int view_holds_erased(struct view *v, int64_t position, int64_t since,
+    int64_t up_to, bool *yes, struct es_err *err)
 {
 	struct query_bounds b = QUERY_BOUNDS_ALL;
 	struct message m;
 	struct find *f;
 	int r;
 
-	if (find_erased(v->store, position, up_to, yes, err) < 0)
+	if (find_erased(v->store, since, up_to, yes, err) < 0)
 		return -1;
 	if (!*yes)
 		return 0;
 	*yes = false;
-	b.after = position;
+	b.after = since;
 	if (find_open(v->store, &find_erasures, &b, up_to, &f, err) < 0)
 		return -1;
 	while (!*yes && (r = find_next(f, &m, err)) != 0)
@@ -91,12 +91,15 @@ static int judge_mark(struct view *v, enum view_reason *why,
 	}
 	if (view_fits_log(v, &m, &fits, err) < 0 ||
 	    store_head(v->store, &head, err) < 0 ||
-	    (fits && view_holds_erased(v, m.position, head, &erased, err) < 0))
+	    (fits && view_holds_erased(v, m.position, m.position, head,
+	    &erased, err) < 0))
 		return -1;
 	*why = !fits ? VIEW_OTHER_LOG : strcmp(m.hash, v->hash) != 0 ?
 	    VIEW_OTHER_TEXT : erased ? VIEW_ERASED : VIEW_FITS;
-	if (*why == VIEW_FITS)
+	if (*why == VIEW_FITS) {
 		v->at = m;
+		v->clean = head;
+	}
 	return 0;
 }
 
@@ -189,6 +192,7 @@ static int begin_generation(struct view *v, struct es_err *err)
 	    viewfile_create(&v->file, v->handler, &v->at, err) < 0 ||
 	    store_head(v->store, &v->target, err) < 0)
 		return -1;
+	v->clean = v->target;
 	v->rebuilding = r > 0;
 	if (v->rebuilding)
 		return 0;

@@ -35,6 +35,9 @@ struct view {
 	struct viewfile_mark at;	/* where the model is */
 	bool rebuilding;		/* not what readers see, yet */
 	int64_t target;			/* of the rebuild: at least this far */
+	int64_t clean;			/* what was erased up to here it has
+					   not: it was gone before it was read,
+					   or has been looked for */
 	/* reading the log */
 	struct find *find;
 	size_t size;			/* messages a step */
@@ -54,11 +57,11 @@ int view_fits_log(struct view *, const struct viewfile_mark *, bool *fits,
     struct es_err *err);
 
 /*
- * Whether a message that a model at a position has taken in was erased after
- * it, by an es.message_erased at up_to at most.
+ * Whether a message that a model at a position has taken in was erased by an
+ * es.message_erased after `since`, at up_to at most.
  */
-int view_holds_erased(struct view *, int64_t position, int64_t up_to,
-    bool *yes, struct es_err *err);
+int view_holds_erased(struct view *, int64_t position, int64_t since,
+    int64_t up_to, bool *yes, struct es_err *err);
 
 void view_detach(struct view *);
 /* Leave what is open for a new generation, which does not hold it. */

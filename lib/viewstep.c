@@ -281,7 +281,8 @@ static int step(struct view *v, bool *end, bool *moved, bool *erased,
 	if (fold(v, &position, err) < 0)
 		return -1;
 	/* Once it is past the es.message_erased nobody would look again. */
-	if (view_holds_erased(v, v->at.position, position, erased, err) < 0)
+	if (view_holds_erased(v, v->at.position, v->clean > v->at.position ?
+	    v->clean : v->at.position, position, erased, err) < 0)
 		return -1;
 	if (*erased)
 		return 0;
