@@ -68,6 +68,11 @@ NDJSON
     assert_equal "$(sqlite3 -readonly es.db "select payload, metadata,
         tags is null, erased_at is not null from messages
         where position = 2")" '{}|{}|1|1'
+    run es-check
+    assert_success
+    # Nor has a copy that is made now.
+    sqlite3 -readonly es.db "vacuum into 'es.db-copy'"
+    nowhere MARKNAME MARKTAG MARKPLAIN MARKDEEP MARKMETA
 }
 
 @test "it is not found by what it carried, and by its type still" {
@@ -326,6 +331,38 @@ es.command_rejected'
         person_id=2
     assert_failure 1
     assert_error_line es-decide 'c1 was erased'
+}
+
+@test "a page that is looked at is shown without it" {
+    people
+    mkdir -p app/pages app/projectors
+    cat >app/pages/list.jq <<'JQ'
+def about: {path: "/"};
+def initial: [];
+def evolve($e): apply($e; "people.came"; . + [$e.payload.name]);
+def render($page): ["ul", (.[] | ["li", .])];
+JQ
+    es-init app
+    start serve es-serve -l 127.0.0.1:0 app
+    within 10 lines serve.out 1
+    url=$(sed 's#/?token=.*##' serve.out)
+    curl -sf "$url/" | grep -q MARKNAME
+    updates() {
+        [ "$(grep -c '^event: datastar-patch-elements' stream.out)" -ge "$1" ]
+    }
+    start stream curl -sN "$url/updates?page=%2F"
+    within 10 updates 1
+    grep -q MARKNAME stream.out
+    since=$(sed -n 's/^id: //p' stream.out)
+    es-erase -q p2
+    within 10 updates 2
+    sed '1,/MARKNAME/d' stream.out | grep -q '<li>Cid</li>'
+    assert_equal "$(grep -c MARKNAME stream.out)" 1
+    assert_equal "$(curl -sf "$url/" | grep -c MARKNAME)" 0
+    # A browser that comes back with the page of before gets the new one.
+    start again curl -sN "$url/updates?page=%2F&since=$since"
+    within 10 grep -q '<li>Cid</li>' again.out
+    assert_equal "$(grep -c MARKNAME again.out)" 0
 }
 
 # Its partition fails at the message with "bad" in it.
