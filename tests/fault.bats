@@ -33,3 +33,10 @@ teardown() {
     assert_success
     assert_line --regexp '^[0-9]+ killed, .* acknowledged, all there'
 }
+
+@test "what was acknowledged is there after a power failure" {
+    need_shim
+    ES_FAULT_ROUNDS=0.2 run power one-by-one
+    assert_success
+    assert_line --regexp '^one-by-one, ES_SYNC=full: [0-9]+ moments'
+}
