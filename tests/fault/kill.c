@@ -6,8 +6,8 @@
  * batch, a stream line by line, by a decider; each is killed after a random
  * while, most of them in the midst of it.  Then, as a reader who comes later:
  * all of verify_store(); every acknowledged line under its position with its
- * bytes; a batch wholly there or not at all; one outcome a command; and what
- * was there before stays as it was.  Every so often the store begins anew, so
+ * bytes; a batch wholly there or not at all; one outcome a command; what was
+ * there before stays as it was; now and then, es-check.  Every so often the store begins anew, so
  * that it goes through folds of the index, checkpoints and closes at all sizes.
  */
 #include <errno.h>
@@ -260,6 +260,8 @@ int main(int argc, char **argv)
 			kill_later(&t, &w[k]);
 		judge(&t, w, n);
 		keep(&t);
+		if (i % 20 == 0)
+			run_shell(t.dir, "es-check");
 	}
 	printf("%ld killed, %ld had ended; %ld acknowledged, all there\n",
 	    t.killed, t.ended, t.acknowledged);

@@ -264,6 +264,7 @@ static void judge(struct test *t, enum loss loss)
 		/* With normal even a new store may not have lasted. */
 		if (t->made && (full || !strstr(err.text, "es-init")))
 			fail(t, loss, err.text);
+		t->lost += t->said.n > 0;
 		make_again(t, loss);
 		return;
 	}

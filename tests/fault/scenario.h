@@ -13,6 +13,8 @@ struct scenario {
 	bool prints;		/* its output is the same each time … */
 	bool acknowledges;	/* … or is messages, once they are stored */
 	bool atomic;		/* all that it appends, or nothing */
+	bool reports;		/* faults are its output */
+	bool rewrites;		/* what was there may change */
 	bool only_first;	/* faults are not for its children */
 	bool sparse;		/* very many calls */
 	bool many_lines;	/* of several processes: more than one fault */

@@ -61,3 +61,9 @@ scenario() {
 @test "es-react" {
     scenario react
 }
+
+@test "es-check and es-erase" {
+    scenario check
+    scenario salvage
+    scenario erase
+}
