@@ -1,4 +1,4 @@
-/* The messages: that each is whole, and what it says of all that is beside it. */
+/* The messages: that each is whole, and what it says of what is beside it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -80,8 +80,9 @@ static int epoch_row(struct check *c, sqlite3_stmt *st, int64_t number,
 	if (sqlite3_column_int64(st, 0) != number)
 		return check_found(c, "epoch", row, "number", row,
 		    check_number(c, sqlite3_column_int64(st, 0)), err);
-	if ((!is_text(st, 1) || !hash_uuid_parse(id, uuid)) && check_found(c, "epoch", row, "id",
-	    "a UUID", check_span(c, id), err) < 0)
+	if ((!is_text(st, 1) || !hash_uuid_parse(id, uuid)) &&
+	    check_found(c, "epoch", row, "id", "a UUID", check_span(c, id),
+	    err) < 0)
 		return -1;
 	if ((number == 1 ? parent.p != NULL && !hash_uuid_parse(parent, uuid) :
 	    !span_is(parent, c->sum->epoch)) && check_found(c, "epoch", row,

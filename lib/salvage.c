@@ -53,10 +53,12 @@ static void told(struct salvage *s)
 {
 	const char *why = s->why[0] ? s->why : "there is no such message";
 
+	if (!s->lost_from)
+		return;
 	if (s->lost_from == s->lost_to)
 		salvage_lost(s, "message %lld is lost: %s",
 		    (long long)s->lost_from, why);
-	else if (s->lost_from)
+	else
 		salvage_lost(s, "messages %lld to %lld are lost: %s",
 		    (long long)s->lost_from, (long long)s->lost_to, why);
 	s->lost_from = s->lost_to = 0;

@@ -33,6 +33,8 @@ JQ
     es-append -q -t loans.lend --id lend3 book_id=b1 member_id=m2
     es-react -q loans.jq ./remind || true
     es-append -q -t notes.taken -g topic:roofs --meta by=me text=two
+    es-append -q -t notes.taken --id gone -g topic:doors text=forgotten
+    es-erase gone
     sqlite3 es.db "vacuum into 'whole.db'"
     es-query >whole.ndjson
 }

@@ -5,8 +5,8 @@
  * let es-check's own code look at it.  What it does not report has to be
  * harmless: everything that can be asked of the store has the same answer as
  * before, or what changed is in a column beside the messages that nothing else
- * tells (counted apart).  Salvage is run on each, too: it prints only lines that are the
- * original's, in order.
+ * tells (counted apart).  Salvage is run on each, too: it prints only lines
+ * that are the original's, in order.
  *
  * The store is changed in place and put right again: give it a copy, with
  * nothing in its -wal.  Ranges of bytes run in processes of their own, so that
