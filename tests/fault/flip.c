@@ -458,5 +458,6 @@ int main(int argc, char **argv)
 	    "messages, %lld bad; salvage: %lld whole, %lld in part\n",
 	    counts->flips, counts->found, counts->harmless,
 	    counts->unprotected, counts->bad, counts->whole, counts->lost);
+	free(bytes);
 	return counts->bad ? 1 : 0;
 }
