@@ -157,10 +157,10 @@ static int apply_tail(struct find *f, struct es_err *err)
 
 /* ---- the reader ---- */
 
+/* In a snapshot. */
 static int begin_range(struct find *f, int64_t head, struct es_err *err)
 {
-	if (store_head(f->store, &f->head, err) < 0)
-		return -1;
+	f->head = f->store->head;
 	if (head > 0 && head < f->head)
 		f->head = head;
 	f->before = f->head + 1;
@@ -170,6 +170,22 @@ static int begin_range(struct find *f, int64_t head, struct es_err *err)
 	f->plan.shapes = -1;
 	return apply_times(f, err) < 0 || apply_last(f, err) < 0 ||
 	    apply_id(f, err) < 0 || apply_tail(f, err) < 0 ? -1 : 0;
+}
+
+/* The range and its first page in one snapshot: most finds need no other. */
+static int start(struct find *f, int64_t head, struct es_err *err)
+{
+	bool began;
+	int r;
+
+	if (find_begin(f->store, &began, err) < 0)
+		return -1;
+	r = begin_range(f, head, err);
+	f->covered = f->after < f->head ? f->after : f->head;
+	if (r == 0 && f->left != 0 && f->before - f->after > 1)
+		r = find_page(f, err);
+	find_end(f->store, began);
+	return r;
 }
 
 int find_open(struct store *s, const struct query *q,
@@ -191,11 +207,10 @@ int find_open(struct store *s, const struct query *q,
 	/* Who wants few messages is not made to read many. */
 	f->page = f->left > 0 && f->left < FIND_PAGE_FIRST ? (size_t)f->left :
 	    FIND_PAGE_FIRST;
-	if (find_prepare(f, err) < 0 || begin_range(f, head, err) < 0) {
+	if (find_prepare(f, err) < 0 || start(f, head, err) < 0) {
 		find_close(f);
 		return -1;
 	}
-	f->covered = f->after < f->head ? f->after : f->head;
 	*out = f;
 	return 0;
 }
@@ -254,18 +269,30 @@ int find_next(struct find *f, struct message *out, struct es_err *err)
 	return 1;
 }
 
+/* The first page was kept, when nobody knew that it is wanted as lines. */
+static int print_kept(struct find *f, struct es_err *err)
+{
+	size_t i;
+
+	for (i = f->at; i < f->n; i++)
+		message_print(&f->lines, &f->found[i]);
+	return buf_check(&f->lines, err);
+}
+
 int find_lines(struct find *f, struct span *lines, int64_t *count,
     struct es_err *err)
 {
 	int r;
 
+	if (!f->as_lines && print_kept(f, err) < 0)
+		return -1;
 	f->as_lines = true;
 	r = next_page(f, err);
 	if (r <= 0)
 		return r;
 	*lines = buf_span(&f->lines);
-	*count = (int64_t)f->n;
-	given(f, f->n, f->reached);
+	*count = (int64_t)(f->n - f->at);
+	given(f, f->n - f->at, f->reached);
 	return 1;
 }
 
@@ -282,12 +309,18 @@ int64_t find_covered(const struct find *f)
 int find_more(struct find *f, struct es_err *err)
 {
 	int64_t head = f->head;
+	bool began;
+	int r;
 
 	/* --id has narrowed the range. */
 	f->after = head > f->bounds.after ? head : f->bounds.after;
 	f->bounds.tail = -1;
 	f->page = FIND_PAGE_FIRST;
-	if (begin_range(f, 0, err) < 0)
+	if (find_begin(f->store, &began, err) < 0)
+		return -1;
+	r = begin_range(f, 0, err);
+	find_end(f->store, began);
+	if (r < 0)
 		return -1;
 	return f->head >= head ? 0 : es_fail(err, ES_FAILED, "%s: another "
 	    "log: it ends at position %lld, and %lld was read before (a backup "

@@ -40,8 +40,14 @@ struct find {
 /* Once, before the first page. */
 int find_prepare(struct find *, struct es_err *err);
 /*
- * Read the next page of (after, before), in a read transaction of its own, and
- * move that range past it.
+ * One snapshot, and the store as of it: inside a transaction that is open
+ * already, this is that one.
+ */
+int find_begin(struct store *, bool *began, struct es_err *err);
+void find_end(struct store *, bool began);
+/*
+ * Read the next page of (after, before), in one snapshot, and move that range
+ * past it.
  */
 int find_page(struct find *, struct es_err *err);
 

@@ -9,9 +9,10 @@
 /* ---- snapshots ---- */
 
 /* Inside a write transaction a page reads in that one. */
-static int page_begin(struct store *s, struct es_err *err)
+int find_begin(struct store *s, bool *began, struct es_err *err)
 {
-	if (s->db->writing)
+	*began = false;
+	if (s->db->writing || s->db->reading)
 		return 0;
 	if (db_read_begin(s->db, err) < 0)
 		return -1;
@@ -19,12 +20,13 @@ static int page_begin(struct store *s, struct es_err *err)
 		db_read_end(s->db);
 		return -1;
 	}
+	*began = true;
 	return 0;
 }
 
-static void page_end(struct store *s)
+void find_end(struct store *s, bool began)
 {
-	if (!s->db->writing)
+	if (began)
 		db_read_end(s->db);
 }
 
@@ -233,19 +235,20 @@ static int index_page(struct find *f, struct es_err *err)
 
 int find_page(struct find *f, struct es_err *err)
 {
+	bool began;
 	int r;
 
 	f->n = f->at = 0;
 	arena_reset(&f->arena);
 	buf_truncate(&f->lines, 0);
-	if (page_begin(f->store, err) < 0)
+	if (find_begin(f->store, &began, err) < 0)
 		return -1;
 	r = f->plan.shapes != names_shapes(f->store->names) ?
 	    plan_make(f->store, f->query, true, &f->plan, err) : 0;
 	if (r == 0)
 		r = f->plan.everything ? scan_page(f, err) :
 		    index_page(f, err);
-	page_end(f->store);
+	find_end(f->store, began);
 	f->page = f->page * 4 < FIND_PAGE_MAX ? f->page * 4 : FIND_PAGE_MAX;
 	return r;
 }

@@ -29,15 +29,15 @@ static struct span name_of(struct span tag)
 
 static struct span pair_text(struct arena *a, const struct query_pair *p)
 {
-	struct buf b = {0};
-	struct span s;
+	size_t name = strlen(p->name), value = strlen(p->value);
+	char *text = arena_bytes(a, name + 1 + value);
 
-	buf_addf(&b, "%s:%s", p->name, p->value);
-	if (b.failed)
-		a->failed = true;
-	s = arena_copy(a, buf_span(&b));
-	buf_free(&b);
-	return s;
+	if (!text)
+		return SPAN_NONE;
+	memcpy(text, p->name, name);
+	text[name] = ':';
+	memcpy(text + name + 1, p->value, value);
+	return (struct span){text, name + 1 + value};
 }
 
 static int conditions_of(struct store *s, const struct query_item *item,
@@ -280,8 +280,28 @@ void plan_free(struct plan *p)
 
 /* ---- matching ---- */
 
+/* A message that is being matched, and what was made of it so far. */
+struct matched {
+	const struct message *m;
+	int number;		/* of its shape */
+	const struct names_shape *shape;
+	bool parsed, whole;	/* s->doc is its payload, which is JSON */
+	bool keys_made;		/* s->keys are its keys */
+};
+
+static bool has_attribute(struct store *s, struct matched *o,
+    struct span name, struct span value)
+{
+	if (!o->parsed)
+		o->whole = json_parse(&s->doc, o->m->payload.p,
+		    o->m->payload.n, NULL) == 0;
+	o->parsed = true;
+	return o->whole && row_has_attribute(&s->doc, name, value,
+	    &s->payload);
+}
+
 static bool partition_matches(struct store *s, const struct query_item *item,
-    const struct message *m, const struct names_shape *shape)
+    struct matched *o)
 {
 	bool carried = false, wanted = false;
 	size_t i;
@@ -291,16 +311,12 @@ static bool partition_matches(struct store *s, const struct query_item *item,
 		struct span name = span_str(p->name);
 
 		wanted |= p->value != NULL;
-		if (!names_carries(shape, name))
+		if (!names_carries(o->shape, name))
 			continue;
-		if (!p->value)
+		if (!p->value || !has_attribute(s, o, name,
+		    span_str(p->value)))
 			return false;
 		carried = true;
-		buf_truncate(&s->came_in, 0);
-		buf_addf(&s->came_in, "%s:%s", p->name, p->value);
-		if (!row_has_attribute(m, buf_span(&s->came_in), name,
-		    &s->doc, &s->payload))
-			return false;
 	}
 	return carried || !wanted || !item->n_partition;
 }
@@ -310,25 +326,26 @@ static bool partition_matches(struct store *s, const struct query_item *item,
  * attributes.
  */
 static bool attributes_match(struct store *s, const struct query_item *item,
-    const struct message *m, const struct names_shape *shape)
+    struct matched *o)
 {
 	size_t i;
 
 	for (i = 0; i < item->n_tags; i++) {
 		struct span tag = span_str(item->tags[i]);
 		struct span name = name_of(tag);
+		struct span value = {tag.p + name.n + 1, tag.n - name.n - 1};
 
-		if (!name.p || !names_carries(shape, name) ||
-		    !row_has_attribute(m, tag, name, &s->doc, &s->payload))
+		if (!name.p || !names_carries(o->shape, name) ||
+		    !has_attribute(s, o, name, value))
 			return false;
 	}
-	return partition_matches(s, item, m, shape);
+	return partition_matches(s, item, o);
 }
 
 static int match_item(struct store *s, const struct query_item *item,
-    const struct message *m, int shape, bool *keys_made, struct es_err *err)
+    struct matched *o, struct es_err *err)
 {
-	const struct names_shape *at = names_shape_at(s->names, shape);
+	const struct message *m = o->m;
 
 	if ((item->kind != KIND_NONE && item->kind != m->kind) ||
 	    !plan_type_wanted(item, m->type))
@@ -337,25 +354,26 @@ static int match_item(struct store *s, const struct query_item *item,
 		return 1;
 	if (m->erased_at)
 		return 0;
-	if (at->type >= 0 && !m->tags.p)
-		return attributes_match(s, item, m, at);
-	if (!*keys_made && store_keys_of(s, m, shape, &s->keys, err) < 0)
+	if (o->shape->type >= 0 && !m->tags.p)
+		return attributes_match(s, item, o);
+	if (!o->keys_made && store_keys_of(s, m, o->number, &s->keys,
+	    err) < 0)
 		return -1;
-	*keys_made = true;
+	o->keys_made = true;
 	return query_item_match(item, m, &s->keys);
 }
 
 int plan_match(struct store *s, const struct query *q, bool skip_last,
     const struct message *m, int shape, struct es_err *err)
 {
-	bool keys_made = false;
+	struct matched o = {.m = m, .number = shape,
+	    .shape = names_shape_at(s->names, shape)};
 	size_t i;
 	int r = q->everything;
 
 	for (i = 0; i < q->n && r == 0; i++)
 		if (!(skip_last && q->items[i].last))
-			r = match_item(s, &q->items[i], m, shape, &keys_made,
-			    err);
+			r = match_item(s, &q->items[i], &o, err);
 	return r;
 }
 

@@ -125,15 +125,11 @@ void row_bind_id(sqlite3_stmt *st, int parameter, struct span id,
 		db_bind_text(st, parameter, id);
 }
 
-bool row_has_attribute(const struct message *m, struct span tag,
-    struct span name, struct json_doc *doc, struct buf *text)
+bool row_has_attribute(const struct json_doc *doc, struct span name,
+    struct span value, struct buf *text)
 {
-	struct span value;
 	uint32_t i;
 
-	if (json_parse(doc, m->payload.p, m->payload.n, NULL) < 0)
-		return false;
-	value = (struct span){tag.p + name.n + 1, tag.n - name.n - 1};
 	for (i = json_first(doc, 0); i < doc->nodes[0].end;
 	    i = json_next(doc, i + 1)) {
 		size_t from;

@@ -40,11 +40,10 @@ void row_bind_id(sqlite3_stmt *, int parameter, struct span id,
     unsigned char uuid[16]);
 
 /*
- * Whether the payload has the attribute `name` with the value that the text
- * name:value has; whether it was indexed is the shape's to tell.  doc and text
- * are the caller's scratch.
+ * Whether a payload, parsed, has the attribute with that value; whether it was
+ * indexed is the shape's to tell.  text is the caller's scratch.
  */
-bool row_has_attribute(const struct message *, struct span tag,
-    struct span name, struct json_doc *doc, struct buf *text);
+bool row_has_attribute(const struct json_doc *, struct span name,
+    struct span value, struct buf *text);
 
 #endif

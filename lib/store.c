@@ -256,8 +256,11 @@ static int refresh(struct store *s, struct es_err *err)
 	catalog_at = sqlite3_column_int64(s->state, 1);
 	s->last_stored_at = sqlite3_column_int64(s->state, 2);
 	sqlite3_reset(s->state);
-	if (names_refresh(s->names, err) < 0)
+	/* Names come with messages.  A transaction counts from what it knows. */
+	if ((s->db->writing || s->head != s->named_at) &&
+	    names_refresh(s->names, err) < 0)
 		return -1;
+	s->named_at = s->head;
 	if (catalog_at == s->catalog_at)
 		return 0;
 	if (catalog_at != 0)

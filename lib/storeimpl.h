@@ -26,6 +26,7 @@ struct store {
 	struct catalog *catalog, *old_catalog;
 	int64_t catalog_at;	/* position of its es.catalog_loaded */
 	int64_t head;		/* as of the last refresh or append */
+	int64_t named_at;	/* head, when names were last refreshed */
 	int64_t last_stored_at;
 	/* the open transaction */
 	bool open;
