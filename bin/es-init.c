@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "runner.h"
 #include "store.h"
+#include "storefile.h"
 #include "sys.h"
 #include "upgrade.h"
 
@@ -15,10 +16,16 @@ static const char *const synopsis[] = {
 	"[-v] [-s FILE] -m CATALOG",
 	"[-v] [-s FILE] APP",
 	"--new DIR",
+	"[-v] [-s FILE] --delete [--force]",
 	NULL
 };
 
-static const int flags[] = {CLI_CATALOG, CLI_NEW, 0};
+static const int flags[] = {CLI_CATALOG, CLI_NEW, CLI_DELETE, CLI_FORCE, 0};
+
+static const struct cli_help help[] = {
+	{CLI_FORCE, NULL, "with --delete: although programs have it open"},
+	{0, NULL, NULL}
+};
 
 static const struct cli_program program = {
 	.name = "es-init",
@@ -30,9 +37,11 @@ static const struct cli_program program = {
 	    "  es-init -m messages.json   ... with this catalog\n"
 	    "  es-init loans              ... with that of the app in loans/\n"
 	    "  es-init --new donations && cd donations && es-init .\n"
-	    "                             a starter app, and a store for it\n",
+	    "                             a starter app, and a store for it\n"
+	    "  es-init --delete           remove es.db and its files\n",
 	.see_also = "es-append(1), es-query(1), es-store(5), es(7)",
 	.flags = flags,
+	.help = help,
 };
 
 struct options {
@@ -40,7 +49,24 @@ struct options {
 	const char *app;
 	const char *catalog;
 	const char *new;	/* where the starter app goes */
+	bool delete, force;
 };
+
+static int check_options(const struct options *o, struct es_err *err)
+{
+	if (o->app && o->catalog)
+		return es_fail(err, ES_USAGE, "-m: the catalog of an APP is "
+		    "its messages.json");
+	if (o->new && (o->app || o->catalog || o->delete))
+		return es_fail(err, ES_USAGE, "--new stands alone: make a "
+		    "store for the new app with es-init APP");
+	if (o->delete && (o->app || o->catalog))
+		return es_fail(err, ES_USAGE, "--delete: removes a store, and "
+		    "loads nothing");
+	if (o->force && !o->delete)
+		return es_fail(err, ES_USAGE, "--force goes with --delete");
+	return 0;
+}
 
 static int parse_options(struct options *o, int argc, char **argv,
     struct es_err *err)
@@ -57,19 +83,17 @@ static int parse_options(struct options *o, int argc, char **argv,
 			o->catalog = o->cli.arg;
 		else if (id == CLI_NEW)
 			o->new = o->cli.arg;
+		else if (id == CLI_DELETE)
+			o->delete = true;
+		else if (id == CLI_FORCE)
+			o->force = true;
 		else if (o->app)
 			return es_fail(err, ES_USAGE, "%.200s: more than one "
 			    "APP", o->cli.arg);
 		else
 			o->app = o->cli.arg;
 	}
-	if (o->app && o->catalog)
-		return es_fail(err, ES_USAGE, "-m: the catalog of an APP is "
-		    "its messages.json");
-	if (o->new && (o->app || o->catalog))
-		return es_fail(err, ES_USAGE, "--new stands alone: make a "
-		    "store for the new app with es-init APP");
-	return 0;
+	return check_options(o, err);
 }
 
 /* 126 and 127 are for what was to be run, and this runs nothing. */
@@ -152,6 +176,15 @@ static int make(const struct options *o, const struct catalog *catalog,
 	return r;
 }
 
+static int delete(const struct options *o, struct es_err *err)
+{
+	if (storefile_remove(o->cli.store, o->force, err) < 0)
+		return -1;
+	if (o->cli.verbose)
+		cli_warn(&o->cli, "%s: removed", o->cli.store);
+	return 0;
+}
+
 static int run(const struct options *o, struct es_err *err)
 {
 	struct app app = {0};
@@ -159,6 +192,8 @@ static int run(const struct options *o, struct es_err *err)
 
 	if (o->new)
 		return app_new(o->new, err);
+	if (o->delete)
+		return delete(o, err);
 	r = read_app(o, &app, err);
 	if (r == 0)
 		r = make(o, app.catalog, err);

@@ -92,6 +92,9 @@ static const struct cli_flag flags[] = {
 	{CLI_NO_REACT, 0, "--no-react", NULL, "do not run es-react beside it"},
 	{CLI_SALVAGE, 0, "--salvage", NULL,
 	    "print every message that can be read"},
+	{CLI_AS_OF, 0, "--as-of", "POS|TIME",
+	    "as it was at this position, or at this time"},
+	{CLI_DELETE, 0, "--delete", NULL, "remove a store with all its files"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},
 };

@@ -88,16 +88,17 @@ static int has_content(const char *path, const char *suffix, bool *yes,
 	return 0;
 }
 
-/* "file:PATH?immutable=1", with what a URI reserves escaped. */
-static void immutable_uri(const char *path, struct buf *out)
+/* With what a URI reserves escaped. */
+void db_uri(const struct db *db, struct buf *out)
 {
-	buf_adds(out, "file:");
-	for (const unsigned char *p = (const unsigned char *)path; *p; p++)
+	/* What stands behind "file://" up to a slash would be a host. */
+	buf_adds(out, db->path[0] == '/' ? "file://" : "file:");
+	for (const unsigned char *p = (const unsigned char *)db->path; *p; p++)
 		if (*p == '?' || *p == '#' || *p == '%')
 			buf_addf(out, "%%%02x", *p);
 		else
 			buf_addc(out, (char)*p);
-	buf_adds(out, "?immutable=1");
+	buf_adds(out, db->frozen ? "?mode=ro&immutable=1" : "?mode=ro");
 }
 
 static int64_t modified(const char *path)
@@ -152,7 +153,7 @@ static int open_reader(struct db *db, struct es_err *err)
 		    db->path, db->path);
 	db->frozen = true;
 	db->modified = modified(db->path);
-	immutable_uri(db->path, &uri);
+	db_uri(db, &uri);
 	if (buf_check(&uri, err) < 0)
 		return -1;
 	r = open_handle(db, uri.p, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
@@ -494,6 +495,24 @@ int db_empty_wal(struct db *db, int wait_ms, bool *held, struct es_err *err)
 	sqlite3_busy_timeout(db->h, SQLITE_BUSY_MS);
 	unlock(db);
 	return rc == SQLITE_OK || *held ? 0 : -1;
+}
+
+int db_seize(struct db *db, bool whole, struct es_err *err)
+{
+	int rc = SQLITE_OK;
+
+	if (lock(db, err) < 0)
+		return -1;
+	if (whole)
+		rc = sqlite3_wal_checkpoint_v2(db->h, "main",
+		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	/* A close has nothing to bring in any more. */
+	db->frames = 0;
+	if (rc == SQLITE_OK)
+		return 0;
+	db_fail(db, err);
+	unlock(db);
+	return -1;
 }
 
 int db_read_begin(struct db *db, struct es_err *err)

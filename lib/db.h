@@ -56,6 +56,9 @@ void db_close(struct db *);		/* rolls back what is open */
  */
 bool db_outdated(const struct db *);
 
+/* "file:PATH?mode=ro": as what this reader's file can be attached. */
+void db_uri(const struct db *, struct buf *out);
+
 /* Make it a WAL file, once, before its first transaction (DB_CREATE). */
 int db_wal(struct db *, struct es_err *);
 
@@ -75,6 +78,13 @@ void db_checkpoint(struct db *);
  * still needs what the -wal holds, so it is there as before.
  */
 int db_empty_wal(struct db *, int wait_ms, bool *held, struct es_err *);
+
+/*
+ * For who replaces or removes the file: take the writers' lock until
+ * db_close(); whole: and bring all that the -wal holds into the file.  ES_BUSY
+ * when a reader is in the way of that.
+ */
+int db_seize(struct db *, bool whole, struct es_err *);
 
 int db_read_begin(struct db *, struct es_err *);	/* one snapshot */
 void db_read_end(struct db *);

@@ -1,20 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "groupstatus.h"
-#include "groupimpl.h"
+#include "groupcount.h"
 #include "view.h"
 #include "workers.h"
-
-struct counting {
-	struct groups *groups;
-	struct group_status *status;
-	struct handler handler;
-	struct query query;
-	struct group_shard shards[GROUP_SHARDS];
-	struct buf partition;
-	const struct group_failing **failing;	/* by partition */
-};
 
 void group_status_free(struct group_status *s)
 {
@@ -60,22 +49,21 @@ static const struct group_failing *failing(const struct counting *c,
 	return found ? *found : NULL;
 }
 
-/* Whether the message is still to be handled. */
-static int pending(struct counting *c, const struct message *m, bool *yes,
-    struct es_err *err)
+int group_pending(struct counting *c, const struct message *m, bool *wants,
+    bool *yes, struct es_err *err)
 {
 	const struct group_failing *f;
 	int64_t position = m->position;
-	bool wants, done;
+	bool done;
 	int shard;
 
 	*yes = false;
 	if (delivery_partition(c->groups->store, &c->handler, m,
 	    &c->partition, err) < 0 || delivery_wants(c->groups->store,
 	    &c->handler, c->status->row.start, c->status->row.react_from, m,
-	    &wants, err) < 0)
+	    wants, err) < 0)
 		return -1;
-	if (!wants)
+	if (!*wants)
 		return 0;
 	f = failing(c, c->partition.p);
 	if (f) {
@@ -121,9 +109,9 @@ static int count_lag(struct counting *c, struct es_err *err)
 	c->status->position = find_head(f);
 	while ((r = find_next(f, &m, err)) > 0) {
 		int64_t position = m.position;
-		bool yes;
+		bool wants, yes;
 
-		if (pending(c, &m, &yes, err) < 0) {
+		if (group_pending(c, &m, &wants, &yes, err) < 0) {
 			r = -1;
 			break;
 		}
@@ -172,39 +160,57 @@ static int count_workers(struct counting *c, struct es_err *err)
 	return 0;
 }
 
+void group_counting_free(struct counting *c)
+{
+	handler_free(&c->handler);
+	query_free(&c->query);
+	buf_free(&c->partition);
+	free(c->failing);
+}
+
+int group_counting_open(struct groups *g, const char *name,
+    struct counting *c, struct group_status *status, struct es_err *err)
+{
+	int r;
+
+	*c = (struct counting){.groups = g, .status = status};
+	*status = (struct group_status){0};
+	r = group_load(g, name, &status->row, err);
+	if (r <= 0)
+		return r;
+	r = group_failing(g, name, &status->failing, &status->n_failing, err);
+	if (r == 0)
+		r = sort_failing(c, err);
+	if (r == 0)
+		r = group_shards(g, name, c->shards, err);
+	if (r == 0)
+		r = delivery_parse(span_str(status->row.definition),
+		    &c->handler, &c->query, err);
+	if (r == 0 && !(c->handler.name = strdup(name)))
+		r = es_fail_nomem(err);
+	if (r == 0)
+		return 1;
+	group_counting_free(c);
+	group_status_free(status);
+	return -1;
+}
+
 int group_status(struct groups *g, const char *name, struct group_status *out,
     struct es_err *err)
 {
-	struct counting c = {.groups = g, .status = out};
+	struct counting c;
 	size_t i;
-	int r;
+	int r = group_counting_open(g, name, &c, out, err);
 
-	*out = (struct group_status){0};
-	r = group_load(g, name, &out->row, err);
 	if (r <= 0)
 		return r;
-	r = group_failing(g, name, &out->failing, &out->n_failing, err);
 	for (i = 0; i < out->n_failing; i++)
 		*(out->failing[i].parked ? &out->parked : &out->retrying) += 1;
+	r = c.handler.ops & (SCAN_DECIDE | SCAN_REACT) ?
+	    count_lag(&c, err) : count_projector(&c, err);
 	if (r == 0)
-		r = sort_failing(&c, err);
-	if (r == 0)
-		r = group_shards(g, name, c.shards, err);
-	if (r == 0)
-		r = delivery_parse(span_str(out->row.definition), &c.handler,
-		    &c.query, err);
-	if (r == 0) {
-		c.handler.name = strdup(name);
-		r = !c.handler.name ? es_fail_nomem(err) :
-		    c.handler.ops & (SCAN_DECIDE | SCAN_REACT) ?
-		    count_lag(&c, err) : count_projector(&c, err);
-		if (r == 0)
-			r = count_workers(&c, err);
-		handler_free(&c.handler);
-		query_free(&c.query);
-	}
-	buf_free(&c.partition);
-	free(c.failing);
+		r = count_workers(&c, err);
+	group_counting_free(&c);
 	if (r < 0)
 		group_status_free(out);
 	return r < 0 ? -1 : 1;

@@ -198,17 +198,24 @@ struct db *store_db(struct store *s)
 	return s->db;
 }
 
-int store_check_same(struct store *s, struct es_err *err)
+static int check_file(const struct store *s, struct es_err *err)
 {
 	struct stat st;
-	bool same;
-	int r;
 
 	if (stat(s->db->path, &st) < 0)
 		return es_fail_errno(err, "%s: the store is gone", s->db->path);
-	if (st.st_dev != s->device || st.st_ino != s->inode)
-		return es_fail(err, ES_FAILED, "%s: is another file than the "
-		    "one that was opened", s->db->path);
+	return st.st_dev == s->device && st.st_ino == s->inode ? 0 :
+	    es_fail(err, ES_FAILED, "%s: is another file than the one that was"
+	    " opened", s->db->path);
+}
+
+int store_check_same(struct store *s, struct es_err *err)
+{
+	bool same;
+	int r;
+
+	if (check_file(s, err) < 0)
+		return -1;
 	if (db_outdated(s->db))
 		return es_fail(err, ES_FAILED, "%s: is being written, and "
 		    "cannot be followed from a directory that cannot",
@@ -303,7 +310,8 @@ int store_begin(struct store *s, struct es_err *err)
 	s->open = true;
 	s->broken = s->epoch_begun = false;
 	s->before = s->head;
-	if (refresh(s, err) < 0) {
+	/* Who replaces or removes a store does it under this lock. */
+	if (check_file(s, err) < 0 || refresh(s, err) < 0) {
 		store_rollback(s);
 		return -1;
 	}

@@ -21,12 +21,11 @@ digests() {
     sqlite3 -readonly es.db 'select position, hex(digest) from message'
 }
 
-current=$(
-    # While bats counts the tests there is no test yet.
-    cd "${BATS_TEST_TMPDIR:-$BATS_RUN_TMPDIR}" || exit
-    "$ES_BIN/es-init" -s new.db
-    sqlite3 new.db 'pragma user_version'
-)
+setup() {
+    es_setup
+    es-init -s new.db
+    current=$(sqlite3 new.db 'pragma user_version')
+}
 
 @test "there is a store of every format" {
     local n
