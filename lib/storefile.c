@@ -175,6 +175,21 @@ static int remove_rest(const char *path, struct es_err *err)
 	    es_fail(err, ES_FAILED, "%s: there is no store here", path);
 }
 
+/*
+ * Without its -wal it still has to be known as a store by who goes on with
+ * this; only a reader who holds an old state can be in the way.
+ */
+static int seize_to_remove(const char *path, bool force, struct db **out,
+    struct es_err *err)
+{
+	struct es_err why = {0};
+
+	if (seize(path, true, out, &why) == 0)
+		return 0;
+	return force && why.code == ES_BUSY ? seize(path, false, out, err) :
+	    es_fail(err, why.code, "%s", why.text);
+}
+
 int storefile_remove(const char *path, bool force, struct es_err *err)
 {
 	char *real = sys_beside(path, "", err);
@@ -190,7 +205,7 @@ int storefile_remove(const char *path, bool force, struct es_err *err)
 			r = es_fail(err, ES_BUSY, "%s: another program has it "
 			    "open: end it, or use --force", path);
 		if (r == 0)
-			r = seize(path, false, &db, err);
+			r = seize_to_remove(path, force, &db, err);
 		if (r == 0)
 			r = remove_all(real, err);
 		db_close(db);

@@ -13,7 +13,8 @@ load helper
 # What it needs of a store: none, make, read or write; and words that make it
 # open one.
 declare -gA access=(
-    [es-append]=write [es-check]=read [es-decide]=write [es-erase]=write
+    [es-append]=write [es-check]=read [es-copy]=read [es-decide]=write
+    [es-erase]=write
     [es-group]=read [es-init]=make
     [es-project]=write [es-query]=read [es-react]=write
     [es-serve]=write
@@ -21,6 +22,7 @@ declare -gA access=(
 declare -gA opens=(
     [es-append]='-t things.seen n=1'
     [es-check]=''
+    [es-copy]='../copied.db'
     [es-decide]='things.jq -t things.see n=1'
     [es-erase]='seen-1'
     [es-group]='list'

@@ -249,3 +249,53 @@ END
     assert_failure 1
     assert_error_line es-group es-init
 }
+
+# held: ship was made in the store from which this one is a copy.
+held() {
+    es-copy copy.db
+    export ES_STORE=copy.db
+}
+
+@test "a group that a new epoch holds back is adopted, not started" {
+    shop
+    es-react -q app || true
+    held
+    run --separate-stderr es-group list --json
+    assert_success
+    assert_equal "$(jq -r 'select(.name == "ship") | .state' <<<"$output")" held
+    before=$(jq -c 'select(.name == "ship") | [.position, .lag, .parked]' \
+        <<<"$output")
+    run --separate-stderr es-group list
+    assert_output --regexp 'ship +held '
+    run --separate-stderr es-group start ship
+    assert_failure 1
+    refute_output
+    assert_stderr "es-group: group ship is held back since a new epoch has \
+begun: let it go on with es-group adopt ship"
+    # Stopping does not let it go.
+    es-group stop ship
+    assert_equal "$(es-group show ship --json | jq -r .state)" held
+    run --separate-stderr es-group adopt ship
+    assert_success
+    refute_output
+    assert_stderr
+    assert_equal "$(es-group list --json |
+        jq -c 'select(.name == "ship") | [.position, .lag, .parked]')" "$before"
+    assert_equal "$(es-group show ship --json | jq -r .state)" running
+    assert_equal "$(es-query -t 'es.*' --tail 1 | jq -c '[.type, .payload]')" \
+        '["es.group_adopted",{"group":"ship"}]'
+    # Saying it twice is no second event.
+    es-group adopt ship
+    assert_equal "$(es-query -t es.group_adopted --count)" 1
+    es-group stop ship
+    run --separate-stderr es-group adopt ship
+    assert_failure 1
+    assert_error_line es-group 'start it with es-group start ship'
+}
+
+@test "a group that is made in a new epoch is not held" {
+    shop
+    held
+    es-react -q --name new -t shop.ordered --from start -- true
+    assert_equal "$(es-group show new --json | jq -r .state)" running
+}

@@ -200,9 +200,15 @@ donation"
     run --separate-stderr es-init --new a b
     assert_failure 2
     assert_error_line es-init '--new stands alone'
-    run --separate-stderr es-init --delete
+    run --separate-stderr es-init --delete app
     assert_failure 2
-    assert_stderr 'es-init: unknown option --delete (see -h)'
+    assert_error_line es-init '--delete: removes a store'
+    run --separate-stderr es-init --force
+    assert_failure 2
+    assert_error_line es-init '--force goes with --delete'
+    run --separate-stderr es-init --new a --delete
+    assert_failure 2
+    assert_error_line es-init '--new stands alone'
     assert_file_not_exist es.db
 }
 
@@ -305,4 +311,131 @@ donation"
     assert_failure 1
     assert_error_line es-init 'nosuchapp: No such file'
     assert_file_not_exist es.db
+}
+
+# The files here, but for those of bats.
+here() {
+    local name
+    for name in *; do
+        [[ ! -e $name || $name == separate-stderr-* ]] || printf '%s ' "$name"
+    done
+}
+
+# A store with everything that may lie beside it.
+whole_store() {
+    es-init
+    es-append -q -t a.b a_id=x
+    printf '%s\n' 'def about: {partition_by: ["a_id"]};' 'def initial: 0;' \
+        'def evolve($e): apply($e; "a.b"; . + 1);' >p.jq
+    es-react -q p.jq
+    es-project p.jq
+    touch es.db-token
+    assert_file_exist es.db-workers
+    assert_file_exist es.db.views/p.db
+    rm p.jq
+}
+
+@test "--delete removes a store with all its files" {
+    whole_store
+    touch es.dbx es.db.other
+    run --separate-stderr es-init --delete
+    assert_success
+    refute_output
+    assert_stderr
+    assert_equal "$(here)" 'es.db.other es.dbx '
+    run --separate-stderr es-init --delete
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-init: es.db: there is no store here'
+    es-init -s a.db
+    run --separate-stderr es-init -v -s a.db --delete
+    assert_success
+    assert_stderr 'es-init: a.db: removed'
+}
+
+@test "--delete leaves alone what is not a store" {
+    sqlite3 other.db 'create table t(x)'
+    echo text >text
+    : >empty
+    mkdir dir
+    for name in other.db text empty dir; do
+        run --separate-stderr es-init --delete --force -s "$name"
+        assert_failure 1
+        refute_output
+        assert_error_line es-init "$name: "
+    done
+    assert_equal "$(here)" 'dir empty other.db text '
+    assert_equal "$(cat text)" text
+}
+
+@test "--delete leaves alone what a program has open, but for --force" {
+    es-init
+    es-append -q -t a
+    start follow es-query -f
+    within 10 lines follow.out 1
+    run --separate-stderr es-init --delete
+    assert_failure 5
+    refute_output
+    assert_stderr \
+        'es-init: es.db: another program has it open: end it, or use --force'
+    assert_equal "$(es-query --count)" 1
+    run --separate-stderr es-init --delete --force
+    assert_success
+    finish 10 "$pid"
+    assert_equal "$status" 1
+    assert_equal "$(compgen -G "es.db*")" ''
+}
+
+@test "who writes to a store that was removed is told" {
+    es-init
+    mkfifo in
+    start writer bash -c 'es-append --each <in'
+    exec {in}>in
+    echo '{"type":"first"}' >&"$in"
+    within 10 lines writer.out 1
+    es-init --delete --force
+    es-init
+    echo '{"type":"second"}' >&"$in"
+    exec {in}>&-
+    finish 10 "$pid"
+    assert_equal "$status" 1
+    grep -q 'es.db: is another file' writer.err
+    assert_equal "$(wc -l <writer.out)" 1
+    assert_equal "$(es-query --count)" 0
+}
+
+@test "--delete that was killed is finished by the next" {
+    # Whatever it had removed by then.
+    local names=(es.db.views/p.db es.db-wal es.db-shm es.db-workers
+        es.db-token es.db es.db-bell) n
+    for n in 0 1 2 3 4 5 6 7; do
+        whole_store
+        sqlite3 es.db 'pragma wal_checkpoint(truncate)' >/dev/null
+        rm -f "${names[@]:0:n}"
+        [ "$n" -lt 6 ] || rm -rf es.db.views
+        run --separate-stderr es-init --delete
+        assert_success
+        assert_equal "$(here)" ''
+    done
+}
+
+@test "--delete follows a link, and leaves it" {
+    mkdir real
+    es-init -s real/es.db
+    ln -s real/es.db link
+    run --separate-stderr es-init --delete -s link
+    assert_success
+    assert_equal "$(ls -A real)" ''
+    [ -L link ]
+}
+
+@test "--delete where it may not removes nothing of the database" {
+    mkdir ro
+    es-init -s ro/es.db
+    chmod 555 ro
+    run --separate-stderr unprivileged es-init --delete -s ro/es.db
+    chmod 755 ro
+    assert_failure 1
+    assert_error_line es-init 'ro/es.db'
+    assert_file_exist ro/es.db
 }
