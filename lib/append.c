@@ -236,8 +236,7 @@ int store_load_catalog(struct store *s, const struct catalog *c, bool *changed,
 	d.payload = buf_span(&payload);
 	if (store_append_own(s, &d, &a, err) < 0)
 		goto out;
-	sqlite3_bind_int64(s->set_catalog, 1, a.position);
-	if (db_done(s->db, s->set_catalog, err) < 0) {
+	if (write_catalog_at(s, a.position, err) < 0) {
 		s->broken = true;
 		goto out;
 	}

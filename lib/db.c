@@ -369,6 +369,8 @@ static void close_handle(struct db *db)
 	    take_lock(db, 1000, NULL) == 0)
 		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 		    NULL);
+	sqlite3_finalize(db->begin);
+	sqlite3_finalize(db->commit);
 	sqlite3_close_v2(db->h);
 }
 
@@ -430,7 +432,8 @@ int db_begin(struct db *db, struct es_err *err)
 		    "already", db->path);
 	if (lock(db, err) < 0)
 		return -1;
-	if (db_exec(db, "begin immediate", err) < 0) {
+	if (db_prepare_once(db, "begin immediate", &db->begin, err) < 0 ||
+	    db_done(db, db->begin, err) < 0) {
 		unlock(db);
 		return -1;
 	}
@@ -440,7 +443,8 @@ int db_begin(struct db *db, struct es_err *err)
 
 int db_commit(struct db *db, struct es_err *err)
 {
-	if (db_exec(db, "commit", err) < 0) {
+	if (db_prepare_once(db, "commit", &db->commit, err) < 0 ||
+	    db_done(db, db->commit, err) < 0) {
 		db_rollback(db);
 		return -1;
 	}

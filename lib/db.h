@@ -39,6 +39,7 @@ struct db {
 	int lock_fd, bell_fd, frames;
 	bool frozen;		/* opened as a file that nobody writes */
 	int64_t modified;	/* the file's time, when opened so */
+	sqlite3_stmt *begin, *commit;
 };
 
 /*
@@ -91,6 +92,9 @@ void db_read_end(struct db *);
 
 /* Prepared once and kept by the caller (SQLITE_PREPARE_PERSISTENT). */
 int db_prepare(struct db *, const char *sql, sqlite3_stmt **out,
+    struct es_err *err);
+/* The same, at its first use only: nothing when *st is one already. */
+int db_prepare_once(struct db *, const char *sql, sqlite3_stmt **st,
     struct es_err *err);
 int db_exec(struct db *, const char *sql, struct es_err *err);
 

@@ -10,6 +10,12 @@ int db_prepare(struct db *db, const char *sql, sqlite3_stmt **out,
 	return 0;
 }
 
+int db_prepare_once(struct db *db, const char *sql, sqlite3_stmt **st,
+    struct es_err *err)
+{
+	return *st ? 0 : db_prepare(db, sql, st, err);
+}
+
 int db_exec(struct db *db, const char *sql, struct es_err *err)
 {
 	return sqlite3_exec(db->h, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 :

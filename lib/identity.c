@@ -97,6 +97,9 @@ static int same_payload(struct store *s, const struct draft *d,
 
 	if (identity_compact(&s->doc, identity_payload(d), &s->came_in, err) < 0)
 		return -1;
+	if (db_prepare_once(s->db, "select salt, identity from message "
+	    "where position = ?", &s->digests, err) < 0)
+		return -1;
 	sqlite3_bind_int64(s->digests, 1, m->position);
 	r = db_row(s->db, s->digests, err);
 	if (r <= 0)

@@ -251,8 +251,11 @@ static int take_catalog(struct import *im, const struct message *m,
 	if (check_catalog(&s->doc, m->payload, err) < 0 ||
 	    read_catalog_at(s, m->position, err) < 0)
 		return -1;
-	sqlite3_bind_int64(s->set_catalog, 1, m->position);
-	return done(im, s->set_catalog, err);
+	if (store_check_open(s, err) == 0 &&
+	    write_catalog_at(s, m->position, err) == 0)
+		return 0;
+	s->broken = true;
+	return -1;
 }
 
 /* What a message of this type does besides being there. */

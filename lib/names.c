@@ -155,12 +155,7 @@ static int prepare(struct names *n, struct es_err *err)
 	return db_prepare(db, "select name from type where id >= ? "
 	    "order by id", &n->load_types, err) < 0 ||
 	    db_prepare(db, "select type, names from shape where id >= ? "
-	    "order by id", &n->load_shapes, err) < 0 ||
-	    (db->mode != DB_READ && (
-	    db_prepare(db, "insert into type(id, name) values (?, ?)",
-	    &n->add_type, err) < 0 ||
-	    db_prepare(db, "insert into shape(id, type, names) "
-	    "values (?, ?, ?)", &n->add_shape, err) < 0)) ? -1 : 0;
+	    "order by id", &n->load_shapes, err) < 0 ? -1 : 0;
 }
 
 int names_open(struct db *db, struct names **out, struct es_err *err)
@@ -265,6 +260,9 @@ int names_type(struct names *n, struct span type, bool add, int *out,
 	*out = -1;
 	if (!add)
 		return 0;
+	if (db_prepare_once(n->db, "insert into type(id, name) values (?, ?)",
+	    &n->add_type, err) < 0)
+		return -1;
 	sqlite3_bind_int(n->add_type, 1, n->n_types);
 	db_bind_text(n->add_type, 2, type);
 	if (db_done(n->db, n->add_type, err) < 0)
@@ -335,6 +333,9 @@ int names_shape(struct names *n, int type, const struct keys *keys, int *out,
 	if (*out >= 0)
 		return 0;
 	text = buf_span(&n->text);
+	if (db_prepare_once(n->db, "insert into shape(id, type, names) "
+	    "values (?, ?, ?)", &n->add_shape, err) < 0)
+		return -1;
 	sqlite3_bind_int(n->add_shape, 1, n->n_shapes);
 	sqlite3_bind_int(n->add_shape, 2, type);
 	db_bind_blob(n->add_shape, 3, text.p, text.n);

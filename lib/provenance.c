@@ -92,6 +92,10 @@ int store_outcome(struct store *s, int64_t command, enum outcome *outcome,
 		*first = 0;
 	if (last)
 		*last = 0;
+	if (prepare(s, &s->get_outcome, "select o.result, p.first, p.last from "
+	    "outcome o left join provenance p on p.id = o.provenance "
+	    "where o.command = ?", err) < 0)
+		return -1;
 	sqlite3_bind_int64(s->get_outcome, 1, command);
 	r = db_row(s->db, s->get_outcome, err);
 	if (r <= 0)

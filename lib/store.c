@@ -34,35 +34,17 @@ out:
 	return r;
 }
 
+/* What every program needs; the rest is prepared where it is first used. */
 static int prepare(struct store *s, struct es_err *err)
 {
-	struct {
-		sqlite3_stmt **st;
-		const char *sql;
-		bool write;
-	} all[] = {
-		{&s->state, "select (select max(position) from message), "
-		    "(select value from meta where name = 'catalog'), "
-		    "(select stored_at from message order by position desc "
-		    "limit 1)", false},
-		{&s->epoch_now, "select id from epoch "
-		    "order by number desc limit 1", false},
-		{&s->by_position, "select " ROW_COLUMNS " from message "
-		    "where position = ?", false},
-		{&s->digests, "select salt, identity from message "
-		    "where position = ?", false},
-		{&s->get_outcome, "select o.result, p.first, p.last from "
-		    "outcome o left join provenance p on p.id = o.provenance "
-		    "where o.command = ?", false},
-		{&s->set_catalog, "update meta set value = ? where name = "
-		    "'catalog'", true},
-	};
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if ((!all[i].write || s->db->mode != DB_READ) &&
-		    db_prepare(s->db, all[i].sql, all[i].st, err) < 0)
-			return -1;
-	return 0;
+	return db_prepare(s->db, "select (select max(position) from message), "
+	    "(select value from meta where name = 'catalog'), "
+	    "(select stored_at from message order by position desc limit 1)",
+	    &s->state, err) < 0 ||
+	    db_prepare(s->db, "select id from epoch order by number desc "
+	    "limit 1", &s->epoch_now, err) < 0 ||
+	    db_prepare(s->db, "select " ROW_COLUMNS " from message "
+	    "where position = ?", &s->by_position, err) < 0 ? -1 : 0;
 }
 
 static int empty_catalog(struct store *s, struct es_err *err)
@@ -251,6 +233,15 @@ int read_catalog_at(struct store *s, int64_t at, struct es_err *err)
 	s->catalog = c;
 	s->catalog_at = at;
 	return 0;
+}
+
+int write_catalog_at(struct store *s, int64_t at, struct es_err *err)
+{
+	if (db_prepare_once(s->db, "update meta set value = ? "
+	    "where name = 'catalog'", &s->set_catalog, err) < 0)
+		return -1;
+	sqlite3_bind_int64(s->set_catalog, 1, at);
+	return db_done(s->db, s->set_catalog, err);
 }
 
 static int refresh(struct store *s, struct es_err *err)

@@ -68,6 +68,7 @@ int store_seal_sum(struct db *, unsigned char sum[32], struct es_err *err);
 
 /* Take the catalog of the es.catalog_loaded at a position as the one in force. */
 int read_catalog_at(struct store *, int64_t at, struct es_err *err);
+int write_catalog_at(struct store *, int64_t at, struct es_err *err);
 
 /*
  * Write a message that is complete, as the newest one; its keys are in s->keys.
