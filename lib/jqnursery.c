@@ -86,6 +86,23 @@ static void be_nowhere(void)
 	setlocale(LC_ALL, "C");
 }
 
+static int send_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n > 0) {
+		ssize_t wrote = write(fd, at, n);
+
+		if (wrote < 0 && errno != EINTR)
+			return -1;
+		if (wrote > 0) {
+			at += wrote;
+			n -= (size_t)wrote;
+		}
+	}
+	return 0;
+}
+
 int jqnursery(int fd, void *ctx)
 {
 	const struct jqprogram *program = ctx;
@@ -105,8 +122,8 @@ int jqnursery(int fd, void *ctx)
 	/* Only now: jq would show it as $ENV. */
 	setenv("TZ", "UTC", 1);
 	tzset();
-	if (write(fd, &length, sizeof length) != sizeof length ||
-	    (length > 0 && write(fd, errors.p, errors.n) < 0) || r < 0)
+	if (send_all(fd, &length, sizeof length) < 0 ||
+	    send_all(fd, errors.p, errors.n) < 0 || r < 0)
 		return 1;
 	buf_free(&errors);
 	while (take_order(fd, fds))

@@ -75,8 +75,13 @@ void workers_leave(struct workers *w)
 int workers_beat(struct workers *w, struct es_err *err)
 {
 	int64_t now = sys_monotonic();
+	ssize_t n;
 
-	if (pwrite(w->fd, &now, sizeof now, beat_at(w->me)) != sizeof now)
+	/* In part is written again as a whole. */
+	do
+		n = pwrite(w->fd, &now, sizeof now, beat_at(w->me));
+	while (n < 0 ? errno == EINTR : n > 0 && n < (ssize_t)sizeof now);
+	if (n != sizeof now)
 		return es_fail_errno(err, "the heartbeat beside the store");
 	return 0;
 }
