@@ -58,8 +58,11 @@ scenario() {
     scenario project
 }
 
+# A worker that cannot read what it is given, or has no memory, is a fault of
+# one message, which is retried after a while or parked: not of the program.
 @test "es-react" {
-    scenario react
+    scenario react full full-once write short-write short-read interrupted \
+        sync truncate open lock name map killed
 }
 
 @test "es-check and es-erase" {
