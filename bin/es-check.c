@@ -177,7 +177,7 @@ static int salvage(struct teller *t, int *status, struct es_err *err)
 	if (s.lost)
 		cli_warn(t->cli, "%s: %lld of %lld messages %s lost: see "
 		    "es-check(1) for what to do", t->cli->store,
-		    (long long)s.lost, (long long)(s.lost + s.printed),
+		    (long long)s.lost, (long long)s.lost + (long long)s.printed,
 		    s.lost == 1 ? "is" : "are");
 	return 0;
 }

@@ -99,12 +99,11 @@ static int look_for(struct check *c, const char *table, const char *sql,
 
 /* What is JSON in them. */
 static int json_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	struct span text = db_text(st, 1);
 
 	(void)n;
-	(void)keep;
 	if (sqlite3_column_type(st, 1) == SQLITE_TEXT &&
 	    json_parse(&c->doc, text.p, text.n, NULL) == 0 &&
 	    c->doc.nodes[0].type == JSON_OBJECT)
@@ -117,12 +116,11 @@ static int json_row(struct check *c, sqlite3_stmt *st, int64_t n,
 
 /* A partition of which a shard is the hash must be in that one. */
 static int failing_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	int shard = group_shard_of(db_text(st, 1));
 
 	(void)n;
-	(void)keep;
 	return shard == sqlite3_column_int(st, 2) ? 0 : check_found(c,
 	    "failing", check_span(c, db_text(st, 0)), "shard",
 	    check_number(c, shard), check_number(c, sqlite3_column_int(st, 2)),

@@ -100,12 +100,11 @@ static int id_row(struct check *c, sqlite3_stmt *st, struct order *order,
 /* ---- what differs ---- */
 
 static int missing_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	char text[UUID_TEXT];
 
 	(void)n;
-	(void)keep;
 	return check_found(c, "ids", check_span(c, id_text(st, 1, text)),
 	    "position", check_number(c, sqlite3_column_int64(st, 0)),
 	    sqlite3_column_type(st, 2) == SQLITE_NULL ? "none" :
@@ -113,12 +112,11 @@ static int missing_row(struct check *c, sqlite3_stmt *st, int64_t n,
 }
 
 static int surplus_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	char text[UUID_TEXT];
 
 	(void)n;
-	(void)keep;
 	return check_found(c, "ids", check_span(c, id_text(st, 1, text)),
 	    "position", sqlite3_column_type(st, 2) == SQLITE_NULL ?
 	    "of a message" : "of a message with this id",

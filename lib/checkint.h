@@ -47,8 +47,7 @@ struct check {
 	struct keys keys;
 	char texts[8][200];
 	unsigned next_text;
-	struct es_err stop;	/* what ends the check */
-	bool stopped;
+	int64_t keep;		/* of one row for the next, see check_each() */
 };
 
 /* ---- check.c ---- */
@@ -87,10 +86,10 @@ size_t check_sums_differ(const struct check_sums *, size_t i);
 
 /*
  * Give each row of a query on a table to `row`, which is told their number,
- * from 1, and has something of its own to keep, 0 at first.
+ * from 1, and may keep something in c->keep, 0 at first.
  */
 int check_each(struct check *, const char *table, const char *sql,
-    int (*row)(struct check *, sqlite3_stmt *, int64_t n, int64_t *keep,
+    int (*row)(struct check *, sqlite3_stmt *, int64_t n,
     struct es_err *err), struct es_err *err);
 
 /* ---- the passes ---- */

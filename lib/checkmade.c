@@ -6,7 +6,7 @@ enum { O_COMMAND, O_RESULT, O_PROVENANCE, O_KIND, O_FOUND, O_HANDLED, O_FIRST,
     O_TYPE, O_MAKER };
 
 static int outcome_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	int64_t command = sqlite3_column_int64(st, O_COMMAND);
 	int64_t result = sqlite3_column_int64(st, O_RESULT);
@@ -15,7 +15,6 @@ static int outcome_row(struct check *c, sqlite3_stmt *st, int64_t n,
 	bool rejection = span_is(db_text(st, O_TYPE), "es.command_rejected");
 
 	(void)n;
-	(void)keep;
 	if (sqlite3_column_int(st, O_KIND) != KIND_COMMAND) {
 		what = "command";
 		expected = "the position of a command";
@@ -86,22 +85,21 @@ static int wrong(struct check *c, sqlite3_stmt *st, const char *what,
 	    check_span(c, db_text(st, column)), err);
 }
 
-/* *keep: the end of the range before. */
-static int range(struct check *c, sqlite3_stmt *st, int64_t *keep,
-    struct es_err *err)
+/* c->keep: the end of the range before. */
+static int range(struct check *c, sqlite3_stmt *st, struct es_err *err)
 {
 	int64_t last = sqlite3_column_int64(st, P_LAST);
 
 	if (sqlite3_column_type(st, P_FIRST) == SQLITE_NULL)
 		return sqlite3_column_type(st, P_LAST) == SQLITE_NULL ? 0 :
 		    wrong(c, st, "last", P_LAST, "NULL, as first is", err);
-	if (!within(st, P_FIRST, *keep + 1))
+	if (!within(st, P_FIRST, c->keep + 1))
 		return wrong(c, st, "first", P_FIRST, "a position behind "
 		    "what was made before", err);
 	if (!within(st, P_LAST, sqlite3_column_int64(st, P_FIRST)))
 		return wrong(c, st, "last", P_LAST, "a position, not before "
 		    "first", err);
-	*keep = last;
+	c->keep = last;
 	if (sqlite3_column_int64(st, P_STRANGERS))
 		return wrong(c, st, "messages that another one caused",
 		    P_STRANGERS, "0", err);
@@ -115,7 +113,7 @@ static bool is_object(struct check *c, struct span text)
 }
 
 static int provenance_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	(void)n;
 	if (sqlite3_column_type(st, P_HANDLED_THERE) == SQLITE_NULL)
@@ -132,16 +130,15 @@ static int provenance_row(struct check *c, sqlite3_stmt *st, int64_t n,
 	if (sqlite3_column_type(st, P_ATTEMPT) != SQLITE_INTEGER ||
 	    sqlite3_column_int64(st, P_ATTEMPT) < 0)
 		return wrong(c, st, "attempt", P_ATTEMPT, "a number", err);
-	return range(c, st, keep, err);
+	return range(c, st, err);
 }
 
 static int handler_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	const char *row = check_number(c, sqlite3_column_int64(st, 0));
 
 	(void)n;
-	(void)keep;
 	if (sqlite3_column_type(st, 2) != SQLITE_BLOB ||
 	    sqlite3_column_bytes(st, 2) != 32)
 		return check_found(c, "handler", row, "hash", "32 bytes",

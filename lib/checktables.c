@@ -69,14 +69,13 @@ static int meta_row(struct check *c, sqlite3_stmt *st, unsigned *seen,
 }
 
 static int epoch_row(struct check *c, sqlite3_stmt *st, int64_t number,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	const char *row = check_number(c, number);
 	struct span id = db_text(st, 1), parent = db_text(st, 2);
 	int64_t at = sqlite3_column_int64(st, 3);
 	unsigned char uuid[16];
 
-	(void)keep;
 	if (sqlite3_column_int64(st, 0) != number)
 		return check_found(c, "epoch", row, "number", row,
 		    check_number(c, sqlite3_column_int64(st, 0)), err);
@@ -99,17 +98,18 @@ static int epoch_row(struct check *c, sqlite3_stmt *st, int64_t number,
 }
 
 int check_each(struct check *c, const char *table, const char *sql,
-    int (*row)(struct check *, sqlite3_stmt *, int64_t n, int64_t *keep,
+    int (*row)(struct check *, sqlite3_stmt *, int64_t n,
     struct es_err *err), struct es_err *err)
 {
 	sqlite3_stmt *st = NULL;
-	int64_t n = 0, keep = 0;
+	int64_t n = 0;
 	int r = db_prepare(c->db, sql, &st, err);
 
+	c->keep = 0;
 	if (r < 0)
 		return check_unreadable(c, table, err);
 	while ((r = db_row(c->db, st, err)) > 0)
-		if (row(c, st, ++n, &keep, err) < 0) {
+		if (row(c, st, ++n, err) < 0) {
 			sqlite3_finalize(st);
 			return -1;
 		}
@@ -156,12 +156,11 @@ int check_meta(struct check *c, struct es_err *err)
 /* ---- types and shapes ---- */
 
 static int type_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	const char *row = check_number(c, n - 1);
 	struct es_err why = {0};
 
-	(void)keep;
 	if (sqlite3_column_int64(st, 0) != n - 1)
 		return check_found(c, "type", row, "id", row,
 		    check_number(c, sqlite3_column_int64(st, 0)), err);
@@ -189,13 +188,12 @@ static bool are_names(struct span names)
 }
 
 static int shape_row(struct check *c, sqlite3_stmt *st, int64_t n,
-    int64_t *keep, struct es_err *err)
+    struct es_err *err)
 {
 	const char *row = check_number(c, n);
 	int64_t type = sqlite3_column_int64(st, 1);
 	struct span names = db_text(st, 2);
 
-	(void)keep;
 	if (sqlite3_column_int64(st, 0) != n)
 		return check_found(c, "shape", row, "id", row,
 		    check_number(c, sqlite3_column_int64(st, 0)), err);

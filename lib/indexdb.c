@@ -407,6 +407,7 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
     struct es_err *err)
 {
 	sqlite3_stmt *st = STATEMENT(d, SQL_KEYS, err, (int64_t)*key);
+	uint64_t above = *key;
 	int rc;
 
 	if (!st || (rc = step(d, st, err)) < 0)
@@ -416,6 +417,9 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 	*key = (uint64_t)sqlite3_column_int64(st, 0);
 	*id = sqlite3_column_int64(st, 1);
 	sqlite3_reset(st);
+	/* In a damaged tree a walk could go round in circles. */
+	if (*key <= above)
+		return es_fail(err, ES_FAILED, "tag_key: rows out of order");
 	return check_id(*key, *id, err);
 }
 

@@ -28,7 +28,7 @@
 #include "store.h"
 
 #define RANGE 256		/* bytes a process */
-#define SECONDS 120		/* for such a range */
+#define SECONDS 600		/* for such a range, on a busy machine */
 
 struct options {
 	const char *store;
