@@ -231,7 +231,12 @@ static void remember_keys(void)
 		if (store_keys(s, &m, &found, &err) < 0)
 			fail("keys", &err);
 		for (i = 0; i < found.n; i++) {
-			keys = realloc(keys, (n_keys + 1) * sizeof *keys);
+			char **more = realloc(keys,
+			    (n_keys + 1) * sizeof *keys);
+
+			if (!more)
+				fail("keys", NULL);
+			keys = more;
 			keys[n_keys++] = strndup(found.v[i].text.p,
 			    found.v[i].text.n);
 		}
