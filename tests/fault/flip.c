@@ -318,6 +318,9 @@ static void judge(unsigned char messages_before[32])
 {
 	unsigned char now[32];
 
+	/* A store that is not there would count as damaged. */
+	if (access(options.store, R_OK) < 0)
+		fail(options.store, NULL);
 	counts->flips++;
 	if (is_reported())
 		counts->found++;
