@@ -26,18 +26,31 @@ int pagereader_fail(struct pagereader *r, struct es_err *err)
 
 /* ---- what a query may do ---- */
 
+/*
+ * Tables that are not in a read model but in SQLite: pragmas, which from some
+ * version on nobody is asked about when they are read as tables, and the bare
+ * pages of a file, where what was deleted still stands.
+ */
+static bool is_internal(const char *table)
+{
+	return table && (sqlite3_strnicmp(table, "pragma_", 7) == 0 ||
+	    sqlite3_stricmp(table, "sqlite_dbpage") == 0 ||
+	    sqlite3_stricmp(table, "sqlite_stmt") == 0 ||
+	    sqlite3_stricmp(table, "dbstat") == 0);
+}
+
 static int authorize(void *ctx, int action, const char *a, const char *b,
     const char *database, const char *trigger)
 {
 	(void)ctx;
-	(void)a;
 	(void)database;
 	(void)trigger;
 	switch (action) {
 	case SQLITE_SELECT:
-	case SQLITE_READ:
 	case SQLITE_RECURSIVE:
 		return SQLITE_OK;
+	case SQLITE_READ:
+		return is_internal(a) ? SQLITE_DENY : SQLITE_OK;
 	case SQLITE_FUNCTION:
 		return strcmp(b, "load_extension") == 0 ? SQLITE_DENY :
 		    SQLITE_OK;

@@ -266,9 +266,9 @@ longer_than() {
 @test "what was erased from a page is not in the copy" {
     es-init
     es-append -q --id x -t t secret="$(printf 'XYZZYPLUGH.%.0s' {1..250})"
-    sqlite3 es.db 'pragma secure_delete=off;
-        update message set payload = "{}"; pragma wal_checkpoint(truncate);
-        delete from tag_tail' >/dev/null
+    sqlite3 es.db "pragma secure_delete=off;
+        update message set payload = '{}'; pragma wal_checkpoint(truncate);
+        delete from tag_tail" >/dev/null
     grep -q XYZZYPLUGH es.db
     es-copy copy.db
     run grep -c XYZZYPLUGH copy.db

@@ -385,7 +385,7 @@ OUT
     assert_stderr 'es-project: es.db.views/campaigns.db: made from another log: rebuilding'
     assert_output '{"key":{"campaign_id":"c9"},"state":{"name":"New","total":0},"position":1}'
     # A backup of the same store, which then went another way.
-    sqlite3 es.db 'vacuum into "backup.db"'
+    sqlite3 es.db "vacuum into 'backup.db'"
     es-append -q -t donations.paid campaign_id=c9 amount:=1
     es-append -q -t donations.paid campaign_id=c9 amount:=1
     es-project campaigns.jq

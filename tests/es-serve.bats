@@ -59,12 +59,12 @@ header() {
     grep -i "^$1: " head.txt | sed 's/^[^:]*: //'
 }
 
-# raw: what stands on stdin goes to the server as it is; answer holds what came
-# until it closed, or for two seconds.
+# raw: the lines on stdin go to the server as they are, but for CR LF; answer
+# holds what came until it closed, or for two seconds.
 raw() {
     local fd
     exec {fd}<>"/dev/tcp/127.0.0.1/$port"
-    cat >&"$fd"
+    sed 's/$/\r/' >&"$fd"
     answer=$(timeout 2 cat <&"$fd" | tr -d '\r' || true)
     exec {fd}>&-
 }
@@ -318,7 +318,8 @@ Transfer-Encoding: gzip
 
 x
 END
-    assert_regex "$answer" '^HTTP/1.1 400'
+    # The second by newer versions of libmicrohttpd, themselves.
+    assert_regex "$answer" '^HTTP/1.1 (400|501)'
     raw <<END
 GET /p1 HTTP/1.1
 
@@ -346,6 +347,10 @@ END
         '/public//style.css' '/public/' '/public/.git/config' '/public/link.txt' \
         '/public/style.css%00.txt' '/public/a%5cb' '/public/%zz' '/public/style.css/x'; do
         request GET "$path" --path-as-is
+        # Newer versions of libmicrohttpd refuse these themselves.
+        case $path$status in
+        *%00*400 | *%zz*400) status=404 ;;
+        esac
         assert_equal "$path $status" "$path 404"
     done
 }

@@ -468,8 +468,10 @@ static void test_evolve_faults(struct jqrun *jq)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		snprintf(event, sizeof event, "{\"type\":\"%s\"}",
 		    cases[i].type);
-		check_str(state(jq, 3, true, EVENTS("{\"type\":\"add\"}",
-		    event)), cases[i].want);
+		/* Later versions say more of the values. */
+		if (strncmp(state(jq, 3, true, EVENTS("{\"type\":\"add\"}",
+		    event)), cases[i].want, strlen(cases[i].want)) != 0)
+			check_str(show(&reply), cases[i].want);
 		/* The state went with it. */
 		check_str(state(jq, 3, false, NULL), "lost  0");
 	}
@@ -560,7 +562,9 @@ static const char deadly[] =
     "  on($c; \"eat\"; [range(infinite)]),\n"
     "  on($c; \"index\"; [] | .[500000000] = 1),\n"
     "  on($c; \"deep\"; reduce range(300000) as $i (0; [.]) | tojson),\n"
-    "  on($c; \"builtin\"; \"x\" * 1000000000);\n"
+    "  on($c; \"builtin\"; (\"x\" * 200000 | explode) - "
+    "(\"y\" * 200000 | explode)),\n"
+    "  on($c; \"repeat\"; \"x\" * $c.payload.n | event(\"n\"; {n: length}));\n"
     "def react($e): on($e; \"a\"; .);\n";
 
 static void test_soft_deadline(struct jqrun *jq)
@@ -629,16 +633,21 @@ static void test_death(struct jqrun *jq, int deadline, const char *message,
 
 static void test_deaths(struct jqrun *jq)
 {
+	decide(jq, "{\"type\":\"repeat\",\"payload\":{\"n\":1e9}}");
+	check(reply.result == JQ_DEADLINE || reply.result == JQ_MEMORY);
 	test_death(jq, SHORT, "{\"type\":\"builtin\"}",
 	    "deadline decide 0: no answer after 200 ms (killed)");
 	if (proc_sanitized())
 		return;		/* it has no memory limit, and no less stack */
 	test_death(jq, LONG, "{\"type\":\"index\"}",
 	    "memory decide 0: it reached the memory limit");
-	test_death(jq, LONG, "{\"type\":\"deep\"}", "crash decide 0: jq "
-	    "crashed: stack overflow (a value that is nested too deeply?)");
 	test_death(jq, LONG, "{\"type\":\"eat\"}",
 	    "memory decide 0: it reached the memory limit");
+	decide(jq, "{\"type\":\"deep\"}");
+	if (reply.result == JQ_FAULT)
+		return;		/* jq 1.8 knows of values that are too deep */
+	test_death(jq, LONG, "{\"type\":\"deep\"}", "crash decide 0: jq "
+	    "crashed: stack overflow (a value that is nested too deeply?)");
 	check_str(state(jq, 2, true, EVENTS("{\"type\":\"add\"}",
 	    "{\"type\":\"add\"}", "{\"type\":\"state\"}")),
 	    "crash evolve 2: jq crashed: stack overflow (a value that is "
