@@ -105,19 +105,15 @@ static int decide(struct answers *a, const struct message *m,
 {
 	struct fold_result result = {0};
 	struct partition p;
-	bool complete, many;
-	int r;
+	int r = 0;
 
-	if (partition_of(NULL, a->handler, m, &p, &complete, &many, err) < 0)
+	if (decide_partition(NULL, a->handler, m, &p, &out->reason, err) < 0)
 		return -1;
-	if (!complete || many) {
-		decide_incomplete(a->handler, &p, many, &out->reason);
+	if (out->reason.n)
 		out->kind = ANSWER_REJECTED;
-		r = buf_check(&out->reason, err);
-	} else {
+	else
 		r = answer_decide(a, m, &p, given_head(a->given), &result,
 		    out, err);
-	}
 	if (r == 0 && out->kind == ANSWER_DECIDED)
 		r = given_add(a->given, m, m->stored_at, err) < 0 ? -1 :
 		    add_events(a, m, &result, out, err);

@@ -143,7 +143,6 @@ static int stored_line(struct attempt *t, struct buf *line,
 static int take_command(struct attempt *t, struct es_err *err)
 {
 	struct answers *a = t->a;
-	bool complete, many;
 
 	if (t->position ? stored_line(t, &a->line, err) :
 	    preview(t, &a->line, err))
@@ -156,14 +155,12 @@ static int take_command(struct attempt *t, struct es_err *err)
 		return es_fail(err, ES_FAILED, "kind: it is stored as an "
 		    "event, at position %lld", (long long)t->position);
 	}
-	if (partition_of(a->store, a->handler, &t->m, &t->p, &complete, &many,
-	    err) < 0)
+	if (decide_partition(a->store, a->handler, &t->m, &t->p,
+	    &t->out->reason, err) < 0)
 		return -1;
-	if (complete && !many)
-		return 0;
-	decide_incomplete(a->handler, &t->p, many, &t->out->reason);
-	t->out->kind = ANSWER_REJECTED;
-	return buf_check(&t->out->reason, err);
+	if (t->out->reason.n)
+		t->out->kind = ANSWER_REJECTED;
+	return 0;
 }
 
 static int decide(struct attempt *t, struct es_err *err)
@@ -259,8 +256,8 @@ static int put(struct attempt *t, struct es_err *err)
 	t->out->stored = last > command ? last : command;
 	return store_handler(a->store, a->handler->name, a->handler->hash,
 	    buf_span(&a->definition), &handler, err) < 0 ? -1 :
-	    decide_record(a->store, command, handler, &t->p, t->read_at,
-	    t->conflicts + 1, rejected ? OUTCOME_REJECTED : OUTCOME_DECIDED,
+	    decide_record(a->store, a->handler, command, handler, &t->p,
+	    t->read_at, t->conflicts + 1, rejected ? OUTCOME_REJECTED : OUTCOME_DECIDED,
 	    first, last, err);
 }
 

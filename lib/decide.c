@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "decide.h"
+#include "handlerreads.h"
 
 /* ---- what was made ---- */
 
@@ -131,10 +132,10 @@ int decide_append(struct store *s, const struct message *handled,
 
 /* ---- rejections ---- */
 
-void decide_incomplete(const struct handler *h, const struct partition *p,
+static void incomplete(const struct handler *h, const struct partition *p,
     bool many, struct buf *out)
 {
-	bool first = true;
+	bool first = true, reads = partition_is_reads(h, p);
 	size_t i;
 
 	buf_adds(out, !many ? "does not carry " : p->n == 1 ?
@@ -142,11 +143,57 @@ void decide_incomplete(const struct handler *h, const struct partition *p,
 	    "carries several values of one of ");
 	/* Which one is there twice the partition does not say: name all. */
 	for (i = 0; i < p->n; i++)
-		if (many || !p->values[i]) {
+		if (many || (!p->values[i] && (!reads ||
+		    handler_reads_need(h, p->names[i])))) {
 			buf_addf(out, "%s%s", first ? "" : ", ", p->names[i]);
 			first = false;
 		}
-	buf_addf(out, " (%s is partitioned by it)", h->name);
+	buf_addf(out, " (%s %s it)", h->name, reads ? "reads by" :
+	    "is partitioned by");
+}
+
+/* The values may make a tag that no message can have. */
+static int check_reads(const struct handler *h, const struct partition *p,
+    struct buf *reason, struct es_err *err)
+{
+	struct es_err why = {0};
+	struct query q;
+
+	if (partition_query(h, p, &q, &why) == 0) {
+		query_free(&q);
+		return 0;
+	}
+	if (why.code != ES_USAGE) {
+		*err = why;
+		return -1;
+	}
+	buf_addf(reason, "%s (%s reads by it)", why.text, h->name);
+	return 0;
+}
+
+int decide_partition(struct store *s, const struct handler *h,
+    const struct message *m, struct partition *out, struct buf *reason,
+    struct es_err *err)
+{
+	bool complete, many;
+
+	if (partition_of(s, h, m, out, &complete, &many, err) < 0)
+		return -1;
+	if (complete && !many && h->n_reads) {
+		partition_free(out);
+		if (partition_of_reads(s, h, m, out, &complete, &many,
+		    err) < 0)
+			return -1;
+	}
+	if (!complete || many)
+		incomplete(h, out, many, reason);
+	else if (h->n_reads && check_reads(h, out, reason, err) < 0)
+		goto fail;
+	if (buf_check(reason, err) == 0)
+		return 0;
+fail:
+	partition_free(out);
+	return -1;
 }
 
 static int rejection_tags(struct store *s, const struct message *command,
@@ -238,8 +285,32 @@ int decide_conflict(struct store *s, const struct handler *h,
 	return r;
 }
 
-int decide_record(struct store *s, int64_t command, int64_t handler_id,
-    const struct partition *p, int64_t read_at, int attempt,
+/* The query of reads; of a partition its values, the types say the rest. */
+static int print_read(const struct handler *h, const struct partition *p,
+    struct buf *out, struct es_err *err)
+{
+	struct es_err why = {0};
+	struct query q;
+
+	if (!partition_is_reads(h, p)) {
+		partition_print(p, out);
+		return 0;
+	}
+	if (partition_query(h, p, &q, &why) < 0) {
+		/* What was rejected for its values has read nothing. */
+		if (why.code != ES_USAGE) {
+			*err = why;
+			return -1;
+		}
+		q = (struct query){0};
+	}
+	query_print(out, &q);
+	query_free(&q);
+	return 0;
+}
+
+int decide_record(struct store *s, const struct handler *h, int64_t command,
+    int64_t handler_id, const struct partition *p, int64_t read_at, int attempt,
     enum outcome outcome, int64_t first, int64_t last, struct es_err *err)
 {
 	struct provenance v = {.handled = command, .handler = handler_id,
@@ -249,7 +320,8 @@ int decide_record(struct store *s, int64_t command, int64_t handler_id,
 	int64_t id;
 	int r;
 
-	partition_print(p, &text);
+	if (print_read(h, p, &text, err) < 0)
+		return -1;
 	v.partition = buf_span(&text);
 	r = buf_check(&text, err) < 0 ||
 	    store_add_provenance(s, &v, &id, err) < 0 ? -1 : 0;

@@ -65,11 +65,14 @@ int decide_conflict(struct store *, const struct handler *,
     struct es_err *err);
 
 /*
- * Why a command is rejected that does not carry all of partition_by's names,
- * once each; appended to out.
+ * What a command is decided on: its partition, or the values of the handler's
+ * reads.  store may be NULL.  A command that does not carry partition_by's
+ * names and the values, once each, is rejected: reason says why, and is empty
+ * otherwise.
  */
-void decide_incomplete(const struct handler *, const struct partition *,
-    bool many, struct buf *out);
+int decide_partition(struct store *, const struct handler *,
+    const struct message *command, struct partition *out, struct buf *reason,
+    struct es_err *err);
 
 /* Convert jqrun's outputs; the array is malloced, its spans borrow. */
 int decide_outputs(const struct jqrun_reply *, struct made **out, size_t *n,
@@ -82,8 +85,8 @@ int decide_only_events(const struct made *, size_t n, struct es_err *err);
  * Record the decision: provenance with `handler_id` (store_handler), and the
  * command's outcome (OUTCOME_NONE: no command's, only provenance).
  */
-int decide_record(struct store *, int64_t command, int64_t handler_id,
-    const struct partition *, int64_t read_at, int attempt, enum outcome,
+int decide_record(struct store *, const struct handler *, int64_t command,
+    int64_t handler_id, const struct partition *, int64_t read_at, int attempt, enum outcome,
     int64_t first, int64_t last, struct es_err *err);
 
 /*

@@ -112,9 +112,10 @@ static int apply_decide(struct runner *r, struct task *t,
 {
 	struct lane *l = t->lane;
 	struct partition p = {0};
+	struct buf reason = {0};
 	enum outcome outcome;
 	int64_t handler, first = 0, last = 0, read_at = t->fold.read_at;
-	bool complete, many, conflict = false;
+	bool conflict = false;
 	int bad = -1;
 
 	if (store_outcome(r->store, t->position, &outcome, NULL, NULL,
@@ -122,9 +123,8 @@ static int apply_decide(struct runner *r, struct task *t,
 		return -1;
 	if (outcome != OUTCOME_NONE)
 		return 0;	/* es-decide was quicker */
-	if (partition_of(r->store, l->handler, m, &p, &complete, &many,
-	    err) < 0)
-		return -1;
+	if (decide_partition(r->store, l->handler, m, &p, &reason, err) < 0)
+		goto out;
 	/* A command refused for its partition has read nothing. */
 	if (t->reason.n > 0)
 		read_at = t->position;
@@ -144,13 +144,14 @@ static int apply_decide(struct runner *r, struct task *t,
 		goto out;
 	}
 	if (intern_handler(l, &handler, err) < 0 ||
-	    decide_record(r->store, t->position, handler, &p, read_at,
-	    t->attempt, t->result == RESULT_REJECTED ? OUTCOME_REJECTED :
+	    decide_record(r->store, l->handler, t->position, handler, &p,
+	    read_at, t->attempt, t->result == RESULT_REJECTED ? OUTCOME_REJECTED :
 	    OUTCOME_DECIDED, first, last, err) < 0)
 		goto out;
 	bad = 0;
 out:
 	partition_free(&p);
+	buf_free(&reason);
 	return bad;
 }
 
@@ -225,13 +226,13 @@ static int decide_now(struct runner *r, struct task *t,
     const struct message *m, struct es_err *err)
 {
 	struct partition p = {0};
-	bool complete, many;
 	int bad;
 
 	buf_truncate(&r->line, 0);
 	message_print(&r->line, m);
-	if (buf_check(&r->line, err) < 0 || partition_of(r->store,
-	    t->lane->handler, m, &p, &complete, &many, err) < 0)
+	/* It was decided before, so there is no reason why it could not be. */
+	if (buf_check(&r->line, err) < 0 || decide_partition(r->store,
+	    t->lane->handler, m, &p, &t->reason, err) < 0)
 		return -1;
 	fold_result_free(&t->fold);
 	bad = fold_call(t->lane->fold, JQ_DECIDE, &p, store_before(r->store),
@@ -441,7 +442,8 @@ static void settle(struct runner *r, struct task *t)
 	case FATE_AGAIN:
 		fold_result_free(&t->fold);
 		buf_truncate(&t->reason, 0);
-		if (++t->conflicts >= CONFLICTS_MAX) {
+		/* One at a time: the others of a batch come to it later. */
+		if (++t->conflicts >= CONFLICTS_MAX && !l->stubborn) {
 			t->state = TASK_RUNNING;
 			l->stubborn = t;
 		} else {

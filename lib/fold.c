@@ -237,6 +237,29 @@ int fold_wait(struct fold *f, struct es_err *err)
 
 /* ---- operations ---- */
 
+/*
+ * Two partitions of a handler with reads may read the same, and be under way
+ * at once: each has a slot of its own then.
+ */
+static int take_slot(struct fold *f, const struct op *o)
+{
+	bool reads = partition_is_reads(f->handler, &o->partition);
+	struct buf key = {0};
+	int slot = -1, i = 0;
+
+	if (!reads)
+		return slots_take(f->slots, buf_span(&o->key));
+	do {
+		buf_truncate(&key, 0);
+		buf_addf(&key, "%d", i++);
+		buf_add_span(&key, buf_span(&o->key));
+		slot = key.failed ? -1 :
+		    slots_take(f->slots, buf_span(&key));
+	} while (slot >= 0 && slots_busy(f->slots, slot));
+	buf_free(&key);
+	return slot;
+}
+
 int fold_submit(struct fold *f, enum jqrun_op kind, const struct partition *p,
     int64_t up_to, struct span message, void *tag, struct es_err *err)
 {
@@ -244,7 +267,7 @@ int fold_submit(struct fold *f, enum jqrun_op kind, const struct partition *p,
 
 	if (!o)
 		return -1;
-	o->slot = slots_take(f->slots, buf_span(&o->key));
+	o->slot = take_slot(f, o);
 	if (o->slot < 0 || slots_busy(f->slots, o->slot)) {
 		es_fail(err, ES_FAILED, o->slot < 0 ?
 		    "%s: too many operations at once" :

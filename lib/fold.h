@@ -32,7 +32,10 @@
 #include "handler.h"
 #include "jqrun.h"
 
-/* The values of a handler's partition_by names; NULL: the message lacks it. */
+/*
+ * The values of a handler's partition_by names, or of those that its reads
+ * have; NULL: the message lacks it.
+ */
 struct partition {
 	char *const *names;	/* borrowed from the handler */
 	char **values;
@@ -50,14 +53,27 @@ int partition_copy(const struct partition *, struct partition *out,
 int partition_of(struct store *, const struct handler *,
     const struct message *, struct partition *out, bool *complete, bool *many,
     struct es_err *err);
-/* Of NAME=VALUE pairs that must be exactly partition_by: else ES_USAGE. */
+/*
+ * What a command is decided on, when the handler has reads: the values of
+ * their names; *complete: all that is not optional is there.
+ */
+int partition_of_reads(struct store *, const struct handler *,
+    const struct message *, struct partition *out, bool *complete, bool *many,
+    struct es_err *err);
+/*
+ * Of NAME=VALUE pairs, which must be exactly partition_by, or the names of the
+ * reads without those that only optional items have: else ES_USAGE.
+ */
 int partition_from_pairs(const struct handler *, const struct query_pair *,
     size_t n, struct partition *out, struct es_err *err);
 /* {"campaign_id":"c1","donation_id":null}: names in partition_by's order. */
 void partition_print(const struct partition *, struct buf *out);
+/* Whether it is one of reads. */
+bool partition_is_reads(const struct handler *, const struct partition *);
 /*
- * What a handler reads of it: the types that it evolves AND the partition.
- * Nothing ("items":[]) when it evolves nothing.
+ * What a handler reads of it: the types that it evolves AND the partition, or
+ * the items of its reads whose values are there.  Nothing ("items":[]) when it
+ * evolves nothing.  ES_USAGE: the values make a tag that none can have.
  */
 int partition_query(const struct handler *, const struct partition *,
     struct query *out, struct es_err *err);
@@ -83,8 +99,8 @@ void fold_close(struct fold *);
  * message: the line handled (JQ_STATE: SPAN_NONE).  up_to: the position to
  * read up to (react: the event's own, so that it is evolved once).  tag comes
  * back with the result.  The copies that it needs are made here.  A second
- * operation on a partition while one is under way is an error of the caller.
- * After -1 the operation is gone, those before it go on.
+ * operation on a partition while one is under way is an error of the caller
+ * (the values of reads may be the same).  After -1 the operation is gone, those before it go on.
  */
 int fold_submit(struct fold *, enum jqrun_op op, const struct partition *,
     int64_t up_to, struct span message, void *tag, struct es_err *err);

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "handler.h"
 #include "handlerhead.h"
+#include "handlerreads.h"
 #include "hash.h"
 #include "message.h"
 #include "sys.h"
@@ -175,6 +176,7 @@ void handler_free(struct handler *h)
 		n++;
 	free_list(h->argv, n);
 	free_list(h->partition_by, h->n_partition_by);
+	handler_free_reads(h);
 	free(h->path);
 	free(h->name);
 	free(h->directory);
@@ -290,7 +292,7 @@ static int about_field(struct handler *h, const struct json_doc *d,
     uint32_t key, struct es_err *err)
 {
 	/* What a later version reads: not a slip of the pen. */
-	static const char *const later[] = {"reads", "handles", "views",
+	static const char *const later[] = {"handles", "views",
 	    "query", "path", "on", "channel"};
 	int64_t retries;
 	struct buf text = {0};
@@ -300,6 +302,8 @@ static int about_field(struct handler *h, const struct json_doc *d,
 
 	if (json_is(d, key, "partition_by"))
 		return about_names(h, d, key + 1, err);
+	if (json_is(d, key, "reads"))
+		return handler_take_reads(h, d, key + 1, err);
 	if (json_is(d, key, "name"))
 		return about_name(h, d, key + 1, err);
 	if (json_is(d, key, "deadline"))
@@ -323,7 +327,7 @@ static int about_field(struct handler *h, const struct json_doc *d,
 	es_escape(shown, sizeof shown, name.p, name.n);
 	buf_free(&text);
 	return es_fail(err, ES_FAILED, "%s: no such field (name, "
-	    "partition_by, deadline, retries, backoff)", shown);
+	    "partition_by, reads, deadline, retries, backoff)", shown);
 }
 
 int handler_about(struct handler *h, struct span about, struct es_err *err)
@@ -335,11 +339,14 @@ int handler_about(struct handler *h, struct span about, struct es_err *err)
 	free_list(h->partition_by, h->n_partition_by);
 	h->partition_by = NULL;
 	h->n_partition_by = 0;
+	handler_free_reads(h);
 	if (r == 0 && d.nodes[0].type != JSON_OBJECT)
 		r = es_fail(err, ES_FAILED, "must be an object");
 	for (i = json_first(&d, 0); r == 0 && i < d.nodes[0].end;
 	    i = json_next(&d, i + 1))
 		r = about_field(h, &d, i, err);
+	if (r == 0)
+		r = handler_finish_reads(h, err);
 	json_free(&d);
 	return r < 0 ? es_err_at(err, "%s: about", h->path) : 0;
 }

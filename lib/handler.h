@@ -16,6 +16,13 @@
 
 enum handler_kind { HANDLER_JQ, HANDLER_SQL, HANDLER_EXEC };
 
+struct handler_read {		/* an item of about.reads */
+	struct scan_types types;	/* within those that evolve applies */
+	char **tags;		/* templates: "student_id:{student_id}" */
+	size_t n_tags;
+	bool optional;		/* left out when a value is not there */
+};
+
 struct handler {
 	enum handler_kind kind;
 	char *path;		/* as given */
@@ -31,6 +38,10 @@ struct handler {
 	struct scan scan;	/* types decided, evolved, reacted to */
 	char **partition_by;	/* sorted as given; */
 	size_t n_partition_by;	/* 0 = one partition */
+	struct handler_read *reads;	/* what a decision reads; none: */
+	size_t n_reads;			/* its partition */
+	char **read_names;	/* the names in their tags, each once */
+	size_t n_read_names;
 	int retries;		/* tries after the first; -1: the default */
 	int64_t backoff_ms;	/* -1: the default */
 	int64_t deadline_ms;	/* -1: the default of its kind */
@@ -56,8 +67,8 @@ int handler_partition_by(struct handler *, const char *names,
     struct es_err *err);
 
 /*
- * Apply `about` (JSON object text): name, partition_by, deadline, retries,
- * backoff.  A field that is not known (yet) is refused by name.
+ * Apply `about` (JSON object text): name, partition_by, reads, deadline,
+ * retries, backoff.  A field that is not known (yet) is refused by name.
  */
 int handler_about(struct handler *, struct span about, struct es_err *);
 

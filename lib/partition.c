@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fold.h"
+#include "handlerreads.h"
 
 void partition_free(struct partition *p)
 {
@@ -92,52 +93,87 @@ int partition_of(struct store *store, const struct handler *h,
 	return r;
 }
 
-static size_t index_of(const struct handler *h, struct span name)
+int partition_of_reads(struct store *store, const struct handler *h,
+    const struct message *m, struct partition *out, bool *complete,
+    bool *many, struct es_err *err)
+{
+	struct keys keys = {0};
+	size_t i;
+	int r;
+
+	*complete = true;
+	*many = false;
+	if (begin(out, h->read_names, h->n_read_names, err) < 0)
+		return -1;
+	r = out->n == 0 ? 0 : keys_of(store, m, &keys, err) < 0 ? -1 :
+	    from_keys(&keys, out, complete, many, err);
+	keys_free(&keys);
+	if (r < 0) {
+		partition_free(out);
+		return -1;
+	}
+	if (*complete)
+		return 0;
+	for (i = 0, *complete = true; i < out->n && *complete; i++)
+		*complete = out->values[i] ||
+		    !handler_reads_need(h, out->names[i]);
+	return 0;
+}
+
+bool partition_is_reads(const struct handler *h, const struct partition *p)
+{
+	return h->n_reads > 0 && (p->names == h->read_names);
+}
+
+static size_t index_of(const struct partition *p, struct span name)
 {
 	size_t i;
 
-	for (i = 0; i < h->n_partition_by; i++)
-		if (span_is(name, h->partition_by[i]))
+	for (i = 0; i < p->n; i++)
+		if (span_is(name, p->names[i]))
 			break;
 	return i;
 }
 
-static void print_names(const struct handler *h, char *out, size_t size)
+static void print_names(const struct partition *p, char *out, size_t size)
 {
 	size_t i, n = 0;
 
-	out[0] = '\0';
-	for (i = 0; i < h->n_partition_by && n < size; i++)
+	if (p->n == 0)
+		snprintf(out, size, "nothing");
+	for (i = 0; i < p->n && n < size; i++)
 		n += (size_t)snprintf(out + n, size - n, "%s%s",
-		    i ? ", " : "", h->partition_by[i]);
+		    i ? ", " : "", p->names[i]);
 }
 
 int partition_from_pairs(const struct handler *h,
     const struct query_pair *pairs, size_t n, struct partition *out,
     struct es_err *err)
 {
+	const char *how = h->n_reads ? "reads by" : "is partitioned by";
 	char names[256];
 	size_t i, at;
 
-	print_names(h, names, sizeof names);
-	if (begin(out, h->partition_by, h->n_partition_by, err) < 0)
+	if (begin(out, h->n_reads ? h->read_names : h->partition_by,
+	    h->n_reads ? h->n_read_names : h->n_partition_by, err) < 0)
 		return -1;
+	print_names(out, names, sizeof names);
 	for (i = 0; i < n; i++) {
-		at = index_of(h, span_str(pairs[i].name));
-		if (at == h->n_partition_by) {
-			es_fail(err, ES_USAGE, "%.100s: %s is partitioned by "
-			    "%s", pairs[i].name, h->name,
-			    *names ? names : "nothing");
+		at = index_of(out, span_str(pairs[i].name));
+		if (at == out->n) {
+			es_fail(err, ES_USAGE, "%.100s: %s %s %s",
+			    pairs[i].name, h->name, how, names);
 			goto fail;
 		}
 		if (set_value(out, at, span_str(pairs[i].value), err) < 0)
 			goto fail;
 	}
 	for (i = 0; i < out->n; i++)
-		if (!out->values[i]) {
+		if (!out->values[i] && (!h->n_reads ||
+		    handler_reads_need(h, out->names[i]))) {
 			es_fail(err, ES_USAGE, "%.100s: its value is missing: "
-			    "%s is partitioned by %s (-p NAME=VALUE)",
-			    h->partition_by[i], h->name, names);
+			    "%s %s %s (-p NAME=VALUE)", out->names[i],
+			    h->name, how, names);
 			goto fail;
 		}
 	return 0;
@@ -164,17 +200,78 @@ void partition_print(const struct partition *p, struct buf *out)
 	buf_addc(out, '}');
 }
 
+static const char *value_of(const struct partition *p, struct span name)
+{
+	size_t at = index_of(p, name);
+
+	return at < p->n ? p->values[at] : NULL;
+}
+
+static bool has_values(const struct handler_read *item,
+    const struct partition *p)
+{
+	struct span rest, before, name;
+	size_t i;
+
+	for (i = 0; i < item->n_tags; i++) {
+		rest = span_str(item->tags[i]);
+		while (handler_next_place(&rest, &before, &name))
+			if (!value_of(p, name))
+				return false;
+	}
+	return true;
+}
+
+static int add_tag(const char *tag, const struct partition *p,
+    struct query *q, struct es_err *err)
+{
+	struct span rest = span_str(tag), before, name;
+	struct buf text = {0};
+	int r;
+
+	while (handler_next_place(&rest, &before, &name)) {
+		buf_add_span(&text, before);
+		buf_adds(&text, value_of(p, name));
+	}
+	buf_add_span(&text, before);
+	r = buf_check(&text, err) < 0 ? -1 :
+	    query_add_tag(q, buf_span(&text), err);
+	buf_free(&text);
+	return r;
+}
+
+static int add_read(const struct handler_read *item,
+    const struct partition *p, struct query *q, struct es_err *err)
+{
+	size_t i;
+
+	if (!has_values(item, p))
+		return 0;
+	if (query_add_item(q, err) < 0)
+		return -1;
+	for (i = 0; i < item->types.n; i++)
+		if (query_add_type(q, span_str(item->types.v[i]), err) < 0)
+			return -1;
+	for (i = 0; i < item->n_tags; i++)
+		if (add_tag(item->tags[i], p, q, err) < 0)
+			return -1;
+	return 0;
+}
+
 int partition_query(const struct handler *h, const struct partition *p,
     struct query *out, struct es_err *err)
 {
 	const struct scan_types *types = &h->scan.evolves;
+	bool reads = partition_is_reads(h, p);
 	size_t i;
 	int r = 0;
 
 	*out = (struct query){0};
-	for (i = 0; i < types->n && r == 0; i++)
+	for (i = 0; reads && i < h->n_reads && r == 0; i++)
+		r = add_read(&h->reads[i], p, out, err);
+	for (i = 0; !reads && i < types->n && r == 0; i++)
 		r = query_add_type(out, span_str(types->v[i]), err);
-	for (i = 0; types->n && i < p->n && r == 0; i++)
+	for (i = 0; !reads && types->n && i < p->n && r == 0; i++)
 		r = query_add_partition(out, span_str(p->names[i]),
 		    span_str(p->values[i]), err);
 	if (r < 0)

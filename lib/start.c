@@ -35,14 +35,17 @@ static int start_jq(struct lane *l, struct task *t, const struct message *m,
 
 	buf_truncate(&r->line, 0);
 	message_print(&r->line, m);
-	if (buf_check(&r->line, err) < 0 || partition_of(r->store, l->handler,
-	    m, &p, &complete, &many, err) < 0)
+	bad = buf_check(&r->line, err);
+	if (bad == 0)
+		bad = decides ? decide_partition(r->store, l->handler, m, &p,
+		    &t->reason, err) : partition_of(r->store, l->handler, m,
+		    &p, &complete, &many, err);
+	if (bad < 0)
 		return -1;
-	if (decides && (!complete || many)) {
-		decide_incomplete(l->handler, &p, many, &t->reason);
+	if (t->reason.n) {
 		runner_finish(r, t, RESULT_REJECTED);
 		partition_free(&p);
-		return buf_check(&t->reason, err);
+		return 0;
 	}
 	bad = fold_submit(l->fold, decides ? JQ_DECIDE : JQ_REACT, &p,
 	    decides ? r->head : t->position,

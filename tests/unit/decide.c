@@ -100,8 +100,10 @@ static void partition_is(const struct message *m, const char *want,
 	check_str(text.p, want);
 	check_int(complete, want_complete);
 	check_int(many, want_many);
+	partition_free(&p);
 	buf_truncate(&text, 0);
-	decide_incomplete(&handler, &p, many, &text);
+	need(decide_partition(store, &handler, m, &p, &text, &err) == 0);
+	check_int(text.n == 0, complete && !many);
 	if (!complete)
 		check(strstr(text.p, "does not carry") != NULL);
 	if (many)
@@ -326,14 +328,14 @@ static void test_record(void)
 	at = put("cmd-5", "d.start", "{\"c\":\"c1\",\"d\":\"d1\"}");
 	need(store_handler(store, "d", handler.hash, SPAN_LIT("{}"), &id,
 	    &err) == 0);
-	need(decide_record(store, at, id, &p, at - 1, 1, OUTCOME_DECIDED, at,
-	    at, &err) == 0);
+	need(decide_record(store, &handler, at, id, &p, at - 1, 1,
+	    OUTCOME_DECIDED, at, at, &err) == 0);
 	need(store_outcome(store, at, &outcome, &first, &last, &err) == 0);
 	check_int(outcome, OUTCOME_DECIDED);
 	check_int(first, at);
 	/* Only once. */
-	check_int(decide_record(store, at, id, &p, at, 1, OUTCOME_REJECTED, 0,
-	    0, &err), -1);
+	check_int(decide_record(store, &handler, at, id, &p, at, 1,
+	    OUTCOME_REJECTED, 0, 0, &err), -1);
 	store_rollback(store);
 	partition_free(&p);
 }

@@ -147,11 +147,10 @@ static void test_about_faults(void)
 		{"{\"name\": \"a/b\"}", "\"a/b\" cannot be a group's name: it "
 		    "must have 1 to 64 of A-Z a-z 0-9 _ . - and not begin "
 		    "with . or -"},
-		{"{\"reads\": []}", "reads: this version has no such field"},
 		{"{\"handles\": []}",
 		    "handles: this version has no such field"},
 		{"{\"partitionby\": []}", "partitionby: no such field (name, "
-		    "partition_by, deadline, retries, backoff)"},
+		    "partition_by, reads, deadline, retries, backoff)"},
 	};
 	struct es_err err = {0};
 	struct handler h;
