@@ -257,9 +257,10 @@ END
     done >commands
     run --separate-stderr es-decide courses.jq commands
     assert_failure 4
-    sed 's/^es-decide: commands:[0-9]*: //' <<<"$stderr" >at_once
+    printf '%s\n' "$stderr" | sed 's/^es-decide: commands:[0-9]*: //' >at_once
     jq -c .payload <<<"$output" >>at_once
-    mkdir fresh && cd fresh
+    mkdir fresh
+    cd fresh
     cp ../courses.jq .
     store
     while IFS= read -r line; do
