@@ -87,9 +87,14 @@ static int check_role(enum app_role role, const struct handler *h,
 		return es_fail(err, ES_FAILED, "%s: SQL is for projectors, "
 		    "not for a %s", h->path, roles[role].role);
 	}
+	if (h->kind == HANDLER_EXEC && role == APP_PROJECTOR)
+		return es_fail(err, ES_FAILED, "%s: a projector is a .jq "
+		    "file", h->path);
 	if (h->kind == HANDLER_EXEC && !(h->ops & needs))
-		return es_fail(err, ES_FAILED, "%s: a %s is a .jq file",
-		    h->path, roles[role].role);
+		return es_fail(err, ES_FAILED, "%s: a %s that is an "
+		    "executable needs \"# es: %s TYPE...\" in its first "
+		    "lines", h->path, roles[role].role,
+		    role == APP_DECIDER ? "decide" : "on");
 	if (!(h->ops & needs))
 		return es_fail(err, ES_FAILED, "%s: a %s must define %s",
 		    h->path, roles[role].role, op_name(needs));

@@ -13,7 +13,7 @@
 
 /* ---- one result, inside the transaction ---- */
 
-static int made_by_jq(struct runner *r, struct task *t,
+static int append_made(struct runner *r, struct task *t,
     const struct message *m, bool decides, int64_t *first, int64_t *last,
     struct es_err *err)
 {
@@ -21,6 +21,9 @@ static int made_by_jq(struct runner *r, struct task *t,
 	size_t n;
 	int bad;
 
+	if (t->executed)
+		return execute_append(r->store, &r->scratch, m,
+		    buf_span(&t->lines), decides, first, last, NULL, err);
 	if (decide_outputs(&t->fold.reply, &made, &n, err) < 0)
 		return -1;
 	bad = decides ? decide_only_events(made, n, err) : 0;
@@ -29,49 +32,6 @@ static int made_by_jq(struct runner *r, struct task *t,
 		    err);
 	free(made);
 	return bad;
-}
-
-static int append_line(struct runner *r, const struct message *m,
-    struct span line, struct appended *a, struct es_err *err)
-{
-	struct draft d;
-
-	if (message_parse(&r->scratch, line.p, line.n, 0, &d, err) < 0)
-		return -1;
-	d.causation_id = m->id;
-	d.correlation_id = m->correlation_id;
-	return store_append(r->store, &d, a, err);
-}
-
-/* An executable's stdout: a message a line. */
-static int made_by_executable(struct runner *r, struct task *t,
-    const struct message *m, int64_t *first, int64_t *last,
-    struct es_err *err)
-{
-	struct span rest = buf_span(&t->proc.received);
-	struct appended a;
-	int64_t n = 0;
-
-	while (rest.n > 0) {
-		const char *end = memchr(rest.p, '\n', rest.n);
-		struct span line = {rest.p, end ? (size_t)(end - rest.p) :
-		    rest.n};
-
-		rest.p += line.n + (end != NULL);
-		rest.n -= line.n + (end != NULL);
-		n++;
-		if (line.n == 0)
-			continue;
-		if (append_line(r, m, line, &a, err) < 0)
-			return es_err_at(err, "output line %lld",
-			    (long long)n);
-		if (a.repeated)
-			continue;
-		if (!*first)
-			*first = a.position;
-		*last = a.position;
-	}
-	return 0;
 }
 
 static int intern_handler(struct lane *l, int64_t *id, struct es_err *err)
@@ -86,13 +46,11 @@ static int apply_react(struct runner *r, struct task *t,
 	struct provenance p = {.handled = t->position,
 	    .attempt = t->attempt, .partition = span_str(t->part->text)};
 	int64_t id;
-	int bad = t->has_proc ?
-	    made_by_executable(r, t, m, &p.first, &p.last, err) :
-	    made_by_jq(r, t, m, false, &p.first, &p.last, err);
+	int bad = append_made(r, t, m, false, &p.first, &p.last, err);
 
 	if (bad < 0 || !p.first)
 		return bad;
-	p.read_at = t->has_proc ? t->position : t->fold.read_at;
+	p.read_at = t->executed ? t->position : t->fold.read_at;
 	return intern_handler(t->lane, &p.handler, err) < 0 ||
 	    store_add_provenance(r->store, &p, &id, err) < 0 ? -1 : 0;
 }
@@ -100,7 +58,7 @@ static int apply_react(struct runner *r, struct task *t,
 static int reject(struct runner *r, struct task *t, const struct message *m,
     int64_t *position, struct es_err *err)
 {
-	bool own = t->reason.n > 0;
+	bool own = t->reason.n > 0 || t->executed;
 
 	return decide_append_rejection(r->store, m,
 	    own ? buf_span(&t->reason) : t->fold.reply.reason,
@@ -114,7 +72,8 @@ static int apply_decide(struct runner *r, struct task *t,
 	struct partition p = {0};
 	struct buf reason = {0};
 	enum outcome outcome;
-	int64_t handler, first = 0, last = 0, read_at = t->fold.read_at;
+	int64_t handler, first = 0, last = 0;
+	int64_t read_at = t->executed ? t->seen : t->fold.read_at;
 	bool conflict = false;
 	int bad = -1;
 
@@ -126,7 +85,7 @@ static int apply_decide(struct runner *r, struct task *t,
 	if (decide_partition(r->store, l->handler, m, &p, &reason, err) < 0)
 		goto out;
 	/* A command refused for its partition has read nothing. */
-	if (t->reason.n > 0)
+	if (t->reason.n > 0 && !t->executed)
 		read_at = t->position;
 	else if (!inside && decide_conflict(r->store, l->handler, &p, read_at,
 	    &conflict, err) < 0)
@@ -140,7 +99,7 @@ static int apply_decide(struct runner *r, struct task *t,
 		if (reject(r, t, m, &first, err) < 0)
 			goto out;
 		last = first;
-	} else if (made_by_jq(r, t, m, true, &first, &last, err) < 0) {
+	} else if (append_made(r, t, m, true, &first, &last, err) < 0) {
 		goto out;
 	}
 	if (intern_handler(l, &handler, err) < 0 ||
@@ -255,7 +214,7 @@ static int is_outdated(struct runner *r, struct task *t, struct es_err *err)
 {
 	bool any = false;
 
-	if (!t->has_proc && t->result != RESULT_NONE && find_erased(r->store,
+	if (!t->executed && t->result != RESULT_NONE && find_erased(r->store,
 	    t->seen, store_before(r->store), &any, err) < 0)
 		return -1;
 	if (!any)
@@ -414,7 +373,7 @@ static void fail_part(struct lane *l, struct task *t)
 	part->row.reason = strdup(t->reason.p);
 	part->failing = true;
 	/* How a process ended does not tell what it was given. */
-	if (task_died(t))
+	if (t->bare)
 		buf_addf(&at, "message %lld: ", (long long)t->position);
 	if (part->row.parked) {
 		runner_say(r, "%s: %s%s: parked after %d %s; see es-group show "
@@ -537,7 +496,8 @@ static int try_batch(struct runner *r, struct task **batch, size_t n,
 		}
 		/* What it made cannot be stored: the handler's fault. */
 		t->result = RESULT_FAULT;
-		t->retryable = t->has_proc;
+		t->retryable = t->executed;
+		t->bare = false;
 		buf_truncate(&t->reason, 0);
 		return refused_text(r, t, fault.text, err) < 0 ? -1 : 1;
 	}

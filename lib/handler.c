@@ -91,7 +91,8 @@ static int load_exec(struct handler *h, struct es_err *err)
 		return es_fail_nomem(err);
 	if (handler_head(h, err) < 0)
 		return -1;
-	h->ops = SCAN_REACT;
+	h->ops = (h->scan.decides.n ? SCAN_DECIDE : 0) |
+	    (h->scan.reacts.n ? SCAN_REACT : 0);
 	return 0;
 }
 

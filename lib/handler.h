@@ -28,6 +28,7 @@ struct handler {
 	char *path;		/* as given */
 	char *name;		/* group name: about.name or the base name
 				   without its last suffix */
+	bool stream;		/* an executable: a coprocess */
 	bool named;		/* with an `about`: once handler_start() knows */
 	char *directory;	/* where an executable runs; NULL: here */
 	char **argv;		/* executables: what is run */

@@ -96,13 +96,23 @@ static int read_line(struct handler *h, struct span rest, struct es_err *err)
 	char shown[80];
 	int r = 0;
 
-	if (span_is(what, "on") || span_is(what, "partition_by")) {
-		bool on = span_is(what, "on");
+	if (span_is(what, "partition_by")) {
+		while (r == 0 && (word = next_word(&rest)).n)
+			r = handler_add_partition(h, word, err);
+		return r;
+	}
+	if (span_is(what, "on") || span_is(what, "decide")) {
+		struct scan_types *types = span_is(what, "on") ?
+		    &h->scan.reacts : &h->scan.decides;
 
 		while (r == 0 && (word = next_word(&rest)).n)
-			r = on ? add_type(&h->scan.reacts, word, err) :
-			    handler_add_partition(h, word, err);
+			r = add_type(types, word, err);
 		return r;
+	}
+	if (span_is(what, "stream")) {
+		h->stream = true;
+		return next_word(&rest).n ? es_fail(err, ES_FAILED,
+		    "stream: takes no value") : 0;
 	}
 	if (span_is(what, "retries"))
 		r = one_number(&rest, &h->retries, err);
@@ -110,12 +120,9 @@ static int read_line(struct handler *h, struct span rest, struct es_err *err)
 		r = one_duration("backoff", &rest, &h->backoff_ms, err);
 	else if (span_is(what, "deadline"))
 		r = one_duration("deadline", &rest, &h->deadline_ms, err);
-	else if (span_is(what, "decide") || span_is(what, "stream"))
-		return es_fail(err, ES_FAILED, "this version has no \"%.*s\" "
-		    "for executables", (int)what.n, what.p);
 	else
 		return es_fail(err, ES_FAILED, "\"%s\" is not one of on, "
-		    "partition_by, retries, backoff, deadline",
+		    "decide, partition_by, retries, backoff, deadline, stream",
 		    es_escape(shown, sizeof shown, what.p, what.n));
 	if (r == 0 && next_word(&rest).n)
 		r = es_fail(err, ES_FAILED, "%.*s: one value, no more",
@@ -159,9 +166,9 @@ int handler_head(struct handler *h, struct es_err *err)
 		text.p += line.n + (end != NULL);
 		text.n -= line.n + (end != NULL);
 	}
-	if (h->scan.reacts.n == 0)
+	if (h->scan.reacts.n == 0 && h->scan.decides.n == 0)
 		return es_fail(err, ES_FAILED, "%s: says nowhere what it is "
-		    "given: its first lines need \"# es: on TYPE...\"",
-		    h->path);
+		    "given: its first lines need \"# es: on TYPE...\" or "
+		    "\"# es: decide TYPE...\"", h->path);
 	return 0;
 }

@@ -62,6 +62,7 @@ void task_free(struct task *t)
 	fold_result_free(&t->fold);
 	if (t->has_proc)
 		proc_free(&t->proc);
+	buf_free(&t->lines);
 	buf_free(&t->reason);
 	buf_free(&t->detail);
 	free(t);
@@ -395,7 +396,9 @@ static int take_message(struct lane *l, const struct message *m,
 	part = lane_part(l, buf_span(&r->line), true, err);
 	if (!part)
 		return -1;
-	if (part->failing)
+	/* After a stop and a start the log is read again: it may still run. */
+	if (part->failing || (part->first &&
+	    part->first->position == position))
 		return 0;
 	return lane_new_task(l, part, position, err) ? 0 : -1;
 }

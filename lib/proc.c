@@ -13,6 +13,7 @@
 #define RECEIVED_MAX ((size_t)64 << 20)
 #define ERRORS_KEPT 4096
 #define READ_STEP 65536
+#define READ_STEPS 64		/* of a command, a call of proc_pump() */
 #define PARTIAL_MAX 65536	/* a longer line of stderr is shown in pieces */
 
 static void close_fd(int *fd)
@@ -137,12 +138,31 @@ static int pump_in(struct proc *p, struct es_err *err)
 		else if (errno != EINTR)
 			return es_fail_errno(err, "writing to a process");
 	}
-	if (!p->is_worker)
+	if (!p->is_worker && (!p->coprocess || p->input_ended ||
+	    p->sent < p->send.n))
 		close_fd(&p->in);
 	/* What a dead worker did not take is of no use to anybody. */
 	buf_truncate(&p->send, 0);
 	p->sent = 0;
 	return 0;
+}
+
+void proc_send(struct proc *p, struct span s)
+{
+	size_t left = p->send.n - p->sent;
+
+	/* Moved seldom, so that all of it costs no more than its length. */
+	if (p->sent > left) {
+		memmove(p->send.p, p->send.p + p->sent, left);
+		buf_truncate(&p->send, left);
+		p->sent = 0;
+	}
+	buf_add_span(&p->send, s);
+}
+
+void proc_end_input(struct proc *p)
+{
+	p->input_ended = true;
 }
 
 static size_t room_left(const struct proc *p)
@@ -154,7 +174,9 @@ static size_t room_left(const struct proc *p)
 
 static int pump_out(struct proc *p, struct es_err *err)
 {
-	while (p->out >= 0) {
+	int left = READ_STEPS;
+
+	while (p->out >= 0 && (p->is_worker || left-- > 0)) {
 		char *to = buf_room(&p->received, READ_STEP);
 		ssize_t r;
 
@@ -272,6 +294,22 @@ static int done(struct proc *p, struct es_err *err)
 	return r;
 }
 
+/*
+ * A coprocess that is gone has written all that it will write; what it left
+ * behind may not, and is killed.
+ */
+static int last_words(struct proc *p, struct es_err *err)
+{
+	size_t before;
+
+	do {
+		before = p->received.n;
+		if (pump_out(p, err) < 0)
+			return -1;
+	} while (p->received.n > before && !p->flooded);
+	return done(p, err);
+}
+
 int proc_pump(struct proc *p, struct es_err *err)
 {
 	if (p->exited)
@@ -283,6 +321,8 @@ int proc_pump(struct proc *p, struct es_err *err)
 		return done(p, err);
 	if (!p->is_worker && p->out < 0 && has_exited(p))
 		return done(p, err);
+	if (p->coprocess && has_exited(p))
+		return last_words(p, err);
 	if (!p->deadline || sys_monotonic() < p->deadline)
 		return 1;
 	p->timed_out = true;
@@ -301,11 +341,11 @@ int proc_poll(const struct proc *p, struct pollfd *fds)
 			fds[0].events |= POLLOUT;
 		return p->out >= 0;
 	}
-	if (p->in >= 0)
+	if (p->in >= 0 && (!p->coprocess || p->sent < p->send.n))
 		fds[n++] = (struct pollfd){.fd = p->in, .events = POLLOUT};
 	if (p->out >= 0)
 		fds[n++] = (struct pollfd){.fd = p->out, .events = POLLIN};
-	else if (p->pidfd >= 0)
+	if (p->pidfd >= 0 && (p->out < 0 || p->coprocess))
 		fds[n++] = (struct pollfd){.fd = p->pidfd, .events = POLLIN};
 	if (p->errfd >= 0)
 		fds[n++] = (struct pollfd){.fd = p->errfd, .events = POLLIN};
@@ -323,7 +363,7 @@ int proc_timeout(const struct proc *p)
 		left = left < 0 ? 0 : left > 3600000 ? 3600000 : left;
 	}
 	/* Nothing will wake us at its exit: look again soon. */
-	if (!p->is_worker && p->out < 0 && p->pidfd < 0 &&
+	if (!p->is_worker && (p->out < 0 || p->coprocess) && p->pidfd < 0 &&
 	    (left < 0 || left > 20))
 		left = 20;
 	return (int)left;

@@ -43,10 +43,16 @@ struct proc {
 	int64_t deadline;	/* monotonic ms, 0 = none; set by the caller */
 	bool timed_out;		/* proc_pump() killed it at the deadline */
 	bool flooded;		/* ... or because of received_max */
+	/*
+	 * Set by the caller: a coprocess, whose stdin stays open until
+	 * proc_end_input(), and whose own exit is the end, whoever else holds
+	 * its stdout.
+	 */
+	bool coprocess;
 	/* private */
-	bool is_worker, is_foreign;
+	bool is_worker, is_foreign, input_ended;
 	int pidfd;		/* readable once it has exited, or -1 */
-	int64_t started;
+	int64_t started;	/* monotonic ms; a reason counts from it */
 	bool has_prefix;
 	struct buf prefix, partial;
 };
@@ -98,7 +104,9 @@ int proc_command(struct proc *, char *const argv[], char *const env[],
  * Move what can be moved without blocking: write send, read received and
  * stderr, reap.  Returns 1 while there is more to come, 0 when a command has
  * exited and its output is complete (or a worker died), -1 on an I/O error.
- * Kills the group at the deadline, after it has read what was there.
+ * Kills the group at the deadline, after it has read what was there.  Of a
+ * command that prints without a pause a part is read, so that others have
+ * their turn.
  */
 int proc_pump(struct proc *, struct es_err *);
 
@@ -107,6 +115,11 @@ struct pollfd;
 int proc_poll(const struct proc *, struct pollfd *fds);
 /* Milliseconds until the deadline: -1 none, 0 past. */
 int proc_timeout(const struct proc *);
+
+/* For a coprocess: more to write. */
+void proc_send(struct proc *, struct span);
+/* Close its stdin once all of send is written. */
+void proc_end_input(struct proc *);
 
 /* Both are harmless on a zeroed struct and when repeated. */
 void proc_kill(struct proc *);

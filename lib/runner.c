@@ -185,7 +185,7 @@ static int lane_bind(struct lane *l, struct es_err *err)
 	struct runner *r = l->runner;
 
 	if (!l->jq)
-		return 0;
+		return lane_open_streams(l, err);
 	if (l->app->role == APP_PROJECTOR)
 		return view_open(r->store, l->handler, l->jq, false, &l->view,
 		    err);
@@ -195,6 +195,7 @@ static int lane_bind(struct lane *l, struct es_err *err)
 static void lane_close(struct lane *l)
 {
 	lane_drop_all(l);
+	lane_close_streams(l);
 	fold_close(l->fold);
 	view_close(l->view);
 	jqrun_close(l->jq);
@@ -554,8 +555,8 @@ static int64_t sooner(int64_t a, int b)
 /* Wait for the bell, a worker, an executable, a retry or the time. */
 static int wait_for_something(struct runner *r)
 {
-	struct pollfd *fds = calloc(1 + 4 * r->n_lanes +
-	    3 * (size_t)r->options.jobs, sizeof *fds);
+	struct pollfd *fds = calloc(1 + PROC_FDS * r->n_lanes +
+	    runner_executable_fds(r), sizeof *fds);
 	int64_t timeout = r->draining ? 100 : BEAT_MS;
 	nfds_t n = 0;
 	size_t i;
@@ -579,13 +580,7 @@ static int wait_for_something(struct runner *r)
 		if (!l->stopped)
 			timeout = next_retry(l, timeout);
 	}
-	for (int k = 0; k < r->options.jobs; k++)
-		if (r->executables[k]) {
-			struct proc *p = &r->executables[k]->proc;
-
-			n += (nfds_t)proc_poll(p, fds + n);
-			timeout = sooner(timeout, proc_timeout(p));
-		}
+	n += (nfds_t)runner_poll_executables(r, fds + n, &timeout);
 	poll(fds, n, (int)timeout);
 	free(fds);
 	return 0;
@@ -621,14 +616,14 @@ int runner_run(struct runner *r, struct es_err *err)
 		if (step(r, &progress, err) < 0)
 			return -1;
 		if (stop_asked(r) && drained(r, &until))
-			return 0;
+			return runner_end_streams(r, err);
 		if (progress)
 			continue;
 		if (!r->options.follow) {
 			if (all_idle(r, &idle, err) < 0)
 				return -1;
 			if (idle)
-				return 0;
+				return runner_end_streams(r, err);
 		}
 		if (wait_for_something(r) < 0)
 			return es_fail_nomem(err);

@@ -12,6 +12,7 @@
 
 #include "decide.h"
 #include "delivery.h"
+#include "execute.h"
 #include "group.h"
 #include "runner.h"
 #include "view.h"
@@ -65,6 +66,9 @@ struct task {
 	struct fold_result fold;
 	struct proc proc;
 	bool has_proc;
+	bool executed;			/* by an executable: `lines` */
+	bool bare;			/* its reason names no message */
+	struct buf lines;		/* what the executable made */
 	struct buf reason;		/* of a fault or a rejection */
 	struct buf detail;
 };
@@ -88,6 +92,7 @@ struct lane {
 	struct jqrun *jq;
 	struct fold *fold;
 	struct view *view;
+	struct executing **streams;	/* options.jobs places, or NULL */
 	struct buf definition;
 	struct query deliver;
 	int64_t start, react_from;
@@ -165,10 +170,23 @@ void task_free(struct task *);
 /* ---- start.c ---- */
 int lane_dispatch(struct lane *, bool *progress, struct es_err *err);
 int lane_collect(struct lane *, bool *progress, struct es_err *err);
+void runner_finish(struct runner *, struct task *, enum task_result);
+
+/* ---- startexec.c ---- */
+bool lane_may_execute(const struct lane *);
+/* Hand the message to an executable. */
+int lane_execute(struct lane *, struct task *, struct message *,
+    struct es_err *err);
+int lane_open_streams(struct lane *, struct es_err *err);
+void lane_close_streams(struct lane *);
 int runner_collect_executables(struct runner *, bool *progress,
     struct es_err *err);
-void runner_finish(struct runner *, struct task *, enum task_result);
-bool task_died(const struct task *);	/* a process that did not exit 0 */
+/* What poll() should wait for: fds has room for runner_executable_fds(). */
+size_t runner_executable_fds(const struct runner *);
+size_t runner_poll_executables(struct runner *, struct pollfd *fds,
+    int64_t *timeout);
+/* Let the coprocesses come to their end: within a while after a signal. */
+int runner_end_streams(struct runner *, struct es_err *err);
 
 /* ---- finish.c ---- */
 int runner_commit(struct runner *, struct es_err *err);

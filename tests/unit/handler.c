@@ -189,6 +189,13 @@ static void test_exec(void)
 	check_int(h.backoff_ms, 1500);
 	check_int(h.deadline_ms, 300000);
 	check(h.argv[0][0] == '/' && h.argv[1] == NULL);
+	check(!h.stream && h.ops == SCAN_REACT);
+	handler_free(&h);
+	need(load("seats", "# es: decide b. a.x\n# es: stream\n", 0755, &h,
+	    &err) == 0);
+	check_str(definition(&h), "{\"kind\":\"executable\",\"decides\":"
+	    "[\"a.x\",\"b.\"]}");
+	check(h.stream && h.ops == SCAN_DECIDE);
 	handler_free(&h);
 }
 
@@ -196,19 +203,22 @@ static void test_exec_faults(void)
 {
 	static const struct { const char *text, *want; } cases[] = {
 		{"#!/bin/sh\ncat\n", "x: says nowhere what it is given: its "
-		    "first lines need \"# es: on TYPE...\""},
+		    "first lines need \"# es: on TYPE...\" or \"# es: decide "
+		    "TYPE...\""},
 		{"#!/bin/sh\n# es: onn a\n", "x:2: \"onn\" is not one of on, "
-		    "partition_by, retries, backoff, deadline"},
+		    "decide, partition_by, retries, backoff, deadline, "
+		    "stream"},
 		{"# es: on a\n# es: retries many\n",
 		    "x:2: retries: must be an integer from 0 to 1000"},
 		{"# es: on a\n# es: retries 3 4\n",
 		    "x:2: retries: one value, no more"},
 		{"# es: on a\n# es: deadline 5\n",
 		    "x:2: deadline: must be a duration as 2s"},
-		{"# es: on a\n# es: stream\n",
-		    "x:2: this version has no \"stream\" for executables"},
-		{"# es: decide a\n",
-		    "x:1: this version has no \"decide\" for executables"},
+		{"# es: on a\n# es: stream on\n",
+		    "x:2: stream: takes no value"},
+		{"# es: stream\n", "x: says nowhere what it is given: its "
+		    "first lines need \"# es: on TYPE...\" or \"# es: decide "
+		    "TYPE...\""},
 		{"# es: on a\n\n# es: partition_by a-b\n",
 		    "x:3: partition_by: \"a-b\" is not a name "
 		    "([A-Za-z_][A-Za-z0-9_]*)"},
