@@ -147,8 +147,8 @@ static void test_refused(void)
 	check_str(load_only("role4"), "role4/projectors/x: a projector is a "
 	    ".jq file");
 	put("role5/deciders/x", 0755, SCRIPT);
-	check_str(load_only("role5"), "role5/deciders/x: a decider is a .jq "
-	    "file");
+	check_str(load_only("role5"), "role5/deciders/x: a decider that is "
+	    "an executable needs \"# es: decide TYPE...\" in its first lines");
 }
 
 /* es-decide may run the rest of the file, a runner may not. */
