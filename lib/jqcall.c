@@ -154,6 +154,7 @@ static jv evolve(struct jqvm *vm, jv state, const struct jqwork *w,
 	for (i = 0; i < w->n_events && jv_is_valid(state); i++) {
 		jv event = parse(w->events[i], a);
 
+		jqvm_warn_rounded(vm, "evolve", w->events[i]);
 		begin(a, OP_EVOLVE, i);
 		if (!jv_is_valid(event)) {
 			jv_free(state);
@@ -201,6 +202,8 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 	message = parse(w->message, a);
 	if (!jv_is_valid(message))
 		return;
+	jqvm_warn_rounded(vm, op == OP_DECIDE ? "decide" : "react",
+	    w->message);
 	given = jqvm_get(message, "payload");
 	jqvm_start(vm, op, jv_copy(vm->slots[w->slot]), message);
 	while (r == 0 && jv_is_valid(v = jq_next(vm->jq)))

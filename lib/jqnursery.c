@@ -103,6 +103,21 @@ static int send_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+/* What to say, and to whom, where nothing more can be allocated. */
+static struct {
+	int fd;
+	char text[512];
+} last_words;
+
+_Noreturn void jqnursery_no_memory(void)
+{
+	uint64_t length = strlen(last_words.text);
+
+	if (send_all(last_words.fd, &length, sizeof length) == 0)
+		send_all(last_words.fd, last_words.text, length);
+	proc_exit(1);
+}
+
 int jqnursery(int fd, void *ctx)
 {
 	const struct jqprogram *program = ctx;
@@ -111,6 +126,9 @@ int jqnursery(int fd, void *ctx)
 	uint64_t length;
 	int fds[2], r;
 
+	last_words.fd = fd;
+	snprintf(last_words.text, sizeof last_words.text,
+	    "%s: jq's compiler reached the memory limit", program->file);
 	be_nowhere();
 	signal(SIGCHLD, SIG_IGN);	/* the dead reap themselves */
 	vm = jqvm_new(program);

@@ -68,13 +68,23 @@ static bool has_key(const struct jqvm *vm, const struct buf *text, size_t from)
 	    strlen(vm->program->key)) != NULL;
 }
 
-static int add_shallow(struct buf *out, jv v, const char *what,
+/* strict: also refuse numbers that are not finite, for JSON has none. */
+static int add_shallow(struct buf *out, jv v, const char *what, bool strict,
     struct jqanswer *a)
 {
+	struct buf where = {0};
+
 	if (too_deep(v, JSON_DEPTH - 1)) {
 		jqvm_fault(a, what);
 		buf_addf(&a->reason, " is nested more than %d deep",
 		    JSON_DEPTH - 1);
+		jv_free(v);
+		return -1;
+	}
+	if (jqvm_find_rounded(v, strict, &where)) {
+		jqvm_fault(a, what);
+		buf_add_span(&a->reason, buf_span(&where));
+		buf_free(&where);
 		jv_free(v);
 		return -1;
 	}
@@ -84,7 +94,7 @@ static int add_shallow(struct buf *out, jv v, const char *what,
 
 int jqvm_add_tree(struct jqanswer *a, jv v)
 {
-	return add_shallow(&a->state, v, "the tree", a);
+	return add_shallow(&a->state, v, "the tree", false, a);
 }
 
 /* A value as JSON text; a fault that names it when it cannot be written. */
@@ -93,7 +103,7 @@ int jqvm_add_json(struct jqvm *vm, struct buf *out, jv v, const char *what,
 {
 	size_t from = out->n;
 
-	if (add_shallow(out, v, what, a) < 0)
+	if (add_shallow(out, v, what, out != &a->state, a) < 0)
 		return -1;
 	if (!has_key(vm, out, from))
 		return 0;

@@ -24,6 +24,7 @@ static const char shadows[] =
     "def modulemeta: _es_none(\"modules\"); "
     "def get_search_list: _es_none(\"modules\"); "
     "def stderr: _es_debug; "
+    "def debug(messages): (messages | _es_debug | empty), .; "
     "def error: if . == null then \"null\" | _es_error "
     "else _es_error end; "
     "def error(message): message | error; ";

@@ -5,7 +5,8 @@
  *   jqprogram.c             the text: prelude, the user's part, driver
  *   jqnursery.c             the nursery: compile, fork workers
  *   jqworker.c              a worker: frames, its deadline and its end
- *   jqvm.c, jqcall.c, jqoutput.c    libjq: compile, call, take outputs
+ *   jqvm.c, jqcall.c, jqoutput.c, jqnumber.c
+ *                           libjq: compile, call, take outputs
  *
  * Frames are structs in the byte order of the machine, because both sides are
  * forks of one process.  A page of shared memory says what a worker is doing
@@ -73,6 +74,9 @@ struct jqprogram {
 };
 
 int jqnursery(int fd, void *program);	/* the body of its process */
+
+/* The compiler's end, when nothing can be allocated any more. */
+_Noreturn void jqnursery_no_memory(void);
 
 /* Ask a nursery for a worker over this socket and this page's file. */
 int jqnursery_ask(int fd, int socket, int page);

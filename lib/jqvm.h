@@ -4,6 +4,7 @@
  *   jqvm.c      compile it, begin a call
  *   jqcall.c    the calls: initial, evolve, decide, react, render, …
  *   jqoutput.c  values as JSON text, outputs, faults
+ *   jqnumber.c  numbers that jq does not keep
  *
  * A jv is owned by whoever holds it and moves with the call, but where it says
  * `borrowed`.
@@ -23,6 +24,7 @@ struct jqvm {
 	int n_inputs, next_input;
 	jv slots[JQRUN_SLOTS];	/* invalid: empty */
 	struct json_doc doc;
+	bool warned;		/* of a number, once a worker */
 };
 
 /*
@@ -45,6 +47,24 @@ int jqvm_add_json(struct jqvm *, struct buf *out, jv, const char *what,
     struct jqanswer *);
 /* The same for a tree, which may hold what form(), field(), … made. */
 int jqvm_add_tree(struct jqanswer *, jv);
+/* ---- jqnumber.c ---- */
+
+/*
+ * jq 1.6 makes a double of every number, later ones of what they compute with:
+ * whoever is at the terminal hears of a message that has integers beyond
+ * 2^53-1, once.
+ */
+void jqvm_warn_rounded(struct jqvm *, const char *operation,
+    struct span text);
+/*
+ * Whether a finite number beyond that stands in a value, on all versions alike;
+ * strict: or one that is not finite.  Appends ": PLACE: what is wrong".
+ * Borrowed; not nested deeply.
+ */
+bool jqvm_find_rounded(jv, bool strict, struct buf *where);
+
+/* ---- jqoutput.c, too ---- */
+
 /* Take an output of decide or react; given: the payload handled, borrowed. */
 int jqvm_add_output(struct jqvm *, jv, jv given, const struct jqwork *,
     struct jqanswer *);

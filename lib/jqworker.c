@@ -37,6 +37,8 @@ _Noreturn static void die(enum jq_death why)
 _Noreturn void jqworker_no_memory(void *ctx)
 {
 	(void)ctx;
+	if (!me.page)
+		jqnursery_no_memory();
 	die(DEATH_MEMORY);
 }
 
