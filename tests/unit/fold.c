@@ -24,8 +24,8 @@ static const char source[] =
     "  on($c; \"t.ask\"; event(\"t.told\"; .)),\n"
     "  on($c; \"t.refuse\"; reject(\"no\"; .n)),\n"
     "  on($c; \"t.loop\"; last(range(infinite))),\n"
-    "  on($c; \"t.die\"; (\"x\" * 300000 | explode) - "
-    "(\"y\" * 300000 | explode) | event(\"t.told\"; {})),\n"
+    "  on($c; \"t.die\"; (\"x\" * 50000 | explode) - "
+    "(\"y\" * 50000 | explode) | event(\"t.told\"; {})),\n"
     "  on($c; \"t.fail\"; error(\"fails\"));\n"
     "def react($e): on($e; \"t.add\"; event(\"t.told\"; .));\n";
 

@@ -439,8 +439,8 @@ static const char deadly[] =
     "  on($c; \"eat\"; [range(infinite)]),\n"
     "  on($c; \"index\"; [] | .[500000000] = 1),\n"
     "  on($c; \"deep\"; reduce range(300000) as $i (0; [.]) | tojson),\n"
-    "  on($c; \"builtin\"; (\"x\" * 200000 | explode) - "
-    "(\"y\" * 200000 | explode)),\n"
+    "  on($c; \"builtin\"; (\"x\" * 50000 | explode) - "
+    "(\"y\" * 50000 | explode)),\n"
     "  on($c; \"repeat\"; \"x\" * $c.payload.n | event(\"n\"; {n: length}));\n"
     "def react($e): on($e; \"a\"; .);\n";
 
