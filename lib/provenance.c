@@ -109,6 +109,24 @@ int store_outcome(struct store *s, int64_t command, enum outcome *outcome,
 	return 0;
 }
 
+int store_read_at(struct store *s, int64_t command, int64_t *read_at,
+    struct es_err *err)
+{
+	int r;
+
+	if (prepare(s, &s->read_at, "select p.read_at from outcome o "
+	    "join provenance p on p.id = o.provenance "
+	    "where o.command = ?", err) < 0)
+		return -1;
+	sqlite3_bind_int64(s->read_at, 1, command);
+	r = db_row(s->db, s->read_at, err);
+	if (r <= 0)
+		return r;
+	*read_at = sqlite3_column_int64(s->read_at, 0);
+	sqlite3_reset(s->read_at);
+	return 1;
+}
+
 int store_made_by(struct store *s, int64_t position, const char *name,
     bool *made, struct es_err *err)
 {

@@ -125,7 +125,7 @@ static void finalize(struct store *s)
 		s->state, s->epoch_now, s->by_position, s->digests,
 		s->get_outcome, s->insert, s->set_catalog,
 		s->handler_find, s->handler_add, s->provenance_add,
-		s->outcome_add, s->made_by,
+		s->outcome_add, s->made_by, s->read_at,
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)

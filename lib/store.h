@@ -198,5 +198,11 @@ int store_set_outcome(struct store *, int64_t command, enum outcome,
 /* *first and *last: the messages made with it (0: none); may be NULL. */
 int store_outcome(struct store *, int64_t command, enum outcome *,
     int64_t *first, int64_t *last, struct es_err *err);
+/*
+ * Up to where had been read for the decision: 1, 0 when it is not recorded (and
+ * *read_at is untouched), -1.
+ */
+int store_read_at(struct store *, int64_t command, int64_t *read_at,
+    struct es_err *err);
 
 #endif

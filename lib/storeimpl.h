@@ -39,7 +39,7 @@ struct store {
 	sqlite3_stmt *insert, *set_catalog;
 	unsigned not_null;	/* columns of insert that are bound */
 	sqlite3_stmt *handler_find, *handler_add, *provenance_add,
-	    *outcome_add, *made_by;
+	    *outcome_add, *made_by, *read_at;
 	/* memory used again for each message */
 	struct message_scratch scratch;
 	struct json_doc doc;

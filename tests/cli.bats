@@ -14,6 +14,7 @@ load helper
 # open one.
 declare -gA access=(
     [es-append]=write [es-check]=read [es-copy]=read [es-decide]=write
+    [es-diff]=read
     [es-erase]=write
     [es-group]=read [es-init]=make
     [es-project]=write [es-query]=read [es-react]=write
@@ -24,6 +25,7 @@ declare -gA opens=(
     [es-check]=''
     [es-copy]='../copied.db'
     [es-decide]='things.jq -t things.see n=1'
+    [es-diff]='things.jq things.jq'
     [es-erase]='seen-1'
     [es-group]='list'
     [es-project]='seen.jq'
