@@ -10,7 +10,7 @@
 #   make lint            two compilers, clang-tidy, cppcheck, shellcheck, mandoc
 #   make check-asan      the tests with address and undefined sanitizers
 #   make fuzz            every parser, FUZZ_TIME=60 seconds each
-#   make bench dist completions clean
+#   make bench bench-speedrun dist completions clean
 
 VERSION = 0.1.0
 
@@ -62,7 +62,8 @@ faults := $(patsubst %.c,$(O)/%,$(filter-out tests/fault/shim_%.c \
 	$(fault_parts:%=tests/fault/%.c),$(wildcard tests/fault/*.c)))
 shims := $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim_*.c))
 fuzzers := $(patsubst %.c,$(O)/%,$(filter-out %/main.c,$(wildcard tests/fuzz/*.c)))
-bench := $(addprefix $(O)/tests/bench/,floor lines reads wake writers)
+bench := $(addprefix $(O)/tests/bench/,floor lines reads speedrun wake \
+	writers)
 pages := $(wildcard man/*.[1-9])
 
 # A target that calls make again does so side by side, unless told otherwise.
@@ -197,6 +198,16 @@ bench: deps-build
 	+@$(MAKE_ALL) all $(bench)
 	@tests/bench/run $(BENCH)
 
+# Students join courses, one decision after the other; SPEEDRUN=5 for a look.
+SPEEDRUN ?= 20
+bench-speedrun: deps-build
+	+@$(MAKE_ALL) all $(O)/tests/bench/speedrun
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	bin/es-init -q -s "$$dir/es.db" && \
+	env -u ES_SYNC $(O)/tests/bench/speedrun $(SPEEDRUN) "$$dir/floor.db" \
+	bin/es-decide -s "$$dir/es.db" tests/bench/speedrun.jq | \
+	awk '{ print $$1 " decisions a second, the floor " $$2 ": " $$3 " of it" }'
+
 # LAYOUTS='-n 100000 -r 3' for a look; tests/bench/LAYOUTS.md has the result.
 bench-layouts: deps-build
 	+@$(MAKE_ALL) $(O)/tests/bench/layouts
@@ -264,7 +275,7 @@ clean:
 
 .PHONY: all unit deps deps-build check check-slow asan check-asan fuzz fuzzers \
 	bench \
-	bench-layouts demo demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
+	bench-layouts bench-speedrun demo demo-cli lint lint-gcc lint-clang lint-sh lint-man lint-cppcheck \
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 
