@@ -352,13 +352,41 @@ int handler_about(struct handler *h, struct span about, struct es_err *err)
 	return r < 0 ? es_err_at(err, "%s: about", h->path) : 0;
 }
 
+/* What `about` said, if it was heard; ends either. */
+static int take_about(struct handler *h, int r, struct buf *about,
+    struct jqrun **out, struct es_err *err)
+{
+	if (r == 0 && handler_about(h, buf_span(about), err) == 0)
+		r = take_name(h, err);
+	else
+		r = -1;
+	if (r == 0 && h->deadline_ms > 0)
+		jqrun_set_deadline(*out, (int)h->deadline_ms);
+	if (r < 0) {
+		jqrun_close(*out);
+		*out = NULL;
+	}
+	buf_free(about);
+	return r;
+}
+
+int handler_start_one(struct handler *h, struct jqnursery *n, size_t i,
+    struct jqrun **out, struct es_err *err)
+{
+	struct jqrun_limits use = JQRUN_LIMITS_DEFAULT;
+	struct buf about = {0};
+	int r = jqrun_open_one(n, i, use.deadline_ms, out, &about, err);
+
+	return take_about(h, r, &about, out, err);
+}
+
 int handler_start(struct handler *h, const struct jqrun_limits *limits,
     struct jqrun **out, struct es_err *err)
 {
 	struct jqrun_limits use = JQRUN_LIMITS_DEFAULT;
 	struct buf about = {0};
 	char **defs;
-	int r = -1;
+	int r;
 
 	*out = NULL;
 	if (h->kind != HANDLER_JQ)
@@ -369,18 +397,10 @@ int handler_start(struct handler *h, const struct jqrun_limits *limits,
 	if (!defs)
 		return es_fail_nomem(err);
 	memcpy(defs, h->scan.defs, h->scan.n_defs * sizeof *defs);
-	if (jqrun_open(h->path, buf_span(&h->text), defs, h->ops, &use, out,
-	    &about, err) == 0 && handler_about(h, buf_span(&about), err) == 0)
-		r = take_name(h, err);
-	if (r == 0 && h->deadline_ms > 0)
-		jqrun_set_deadline(*out, (int)h->deadline_ms);
-	if (r < 0) {
-		jqrun_close(*out);
-		*out = NULL;
-	}
-	buf_free(&about);
+	r = jqrun_open(h->path, buf_span(&h->text), defs, h->ops, &use, out,
+	    &about, err);
 	free(defs);
-	return r;
+	return take_about(h, r, &about, out, err);
 }
 
 /* ---- the definition ---- */

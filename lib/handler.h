@@ -81,6 +81,10 @@ int handler_about(struct handler *, struct span about, struct es_err *);
 int handler_start(struct handler *, const struct jqrun_limits *limits,
     struct jqrun **out, struct es_err *err);
 
+/* The same for the i-th handler of those that were compiled as one program. */
+int handler_start_one(struct handler *, struct jqnursery *, size_t i,
+    struct jqrun **out, struct es_err *err);
+
 /*
  * The group's definition as JSON text: kind, types, partition_by.  Two
  * definitions that differ may not run under one name (es-group redefine).

@@ -134,7 +134,7 @@ static jv first_state(struct jqvm *vm, const struct jqwork *w,
 	begin(a, OP_INITIAL, 0);
 	if (w->state.p)
 		return parse(w->state, a);
-	if (!(vm->program->ops & SCAN_INITIAL))
+	if (!(jqvm_part(vm)->ops & SCAN_INITIAL))
 		return jv_null();
 	input = w->partition.p ? parse(w->partition, a) : jv_object();
 	if (!jv_is_valid(input))
@@ -149,7 +149,7 @@ static jv evolve(struct jqvm *vm, jv state, const struct jqwork *w,
 {
 	size_t i;
 
-	if (!(vm->program->ops & SCAN_EVOLVE))
+	if (!(jqvm_part(vm)->ops & SCAN_EVOLVE))
 		return state;
 	for (i = 0; i < w->n_events && jv_is_valid(state); i++) {
 		jv event = parse(w->events[i], a);
@@ -195,7 +195,7 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 	int r = 0;
 
 	begin(a, op, 0);
-	if (!(vm->program->ops & (op == OP_DECIDE ? SCAN_DECIDE : SCAN_REACT))) {
+	if (!(jqvm_part(vm)->ops & (op == OP_DECIDE ? SCAN_DECIDE : SCAN_REACT))) {
 		jqvm_fault(a, "the handler does not define it");
 		return;
 	}
@@ -225,7 +225,7 @@ static void render(struct jqvm *vm, enum jq_operation op,
 	jv message = jv_null(), v;
 
 	begin(a, op, 0);
-	if (!(vm->program->ops & (page ? SCAN_RENDER : SCAN_LAYOUT))) {
+	if (!(jqvm_part(vm)->ops & (page ? SCAN_RENDER : SCAN_LAYOUT))) {
 		jqvm_fault(a, "the page does not define it");
 		return;
 	}

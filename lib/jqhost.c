@@ -63,6 +63,8 @@ int jqhost_compile(struct jqnursery *n, struct es_err *err)
 
 void jqhost_drop(struct jqnursery *n)
 {
+	size_t i;
+
 	if (!n || --n->references > 0)
 		return;
 	/* In a fork of its owner it is not ours to kill. */
@@ -70,7 +72,9 @@ void jqhost_drop(struct jqnursery *n)
 	if (n->proc.is_foreign)
 		n->proc.pid = 0;
 	proc_free(&n->proc);
-	free(n->program.file);
+	for (i = 0; n->program.parts && i < n->program.n_parts; i++)
+		free(n->program.parts[i].file);
+	free(n->program.parts);
 	buf_free(&n->program.text);
 	free(n);
 }
@@ -84,8 +88,25 @@ static size_t count_lines(struct span text)
 	return n ? n : 1;
 }
 
-struct jqnursery *jqhost_nursery(const char *file, struct span text,
-    char *const *defs, unsigned ops, size_t memory, struct es_err *err)
+static int add_parts(struct jqprogram *p, const struct jqrun_source *v,
+    size_t n, struct es_err *err)
+{
+	size_t i;
+
+	p->parts = calloc(n, sizeof *p->parts);
+	if (!p->parts)
+		return es_fail_nomem(err);
+	for (p->n_parts = n, i = 0; i < n; i++) {
+		p->parts[i] = (struct jqpart){strdup(v[i].file), v[i].ops};
+		if (!p->parts[i].file)
+			return es_fail_nomem(err);
+	}
+	p->file = p->parts[0].file;
+	return 0;
+}
+
+struct jqnursery *jqhost_nursery(const struct jqrun_source *v, size_t count,
+    size_t memory, struct es_err *err)
 {
 	struct jqnursery *n = calloc(1, sizeof *n);
 	struct buf hex = {0};
@@ -96,17 +117,18 @@ struct jqnursery *jqhost_nursery(const char *file, struct span text,
 		return NULL;
 	}
 	n->references = 1;
-	n->program = (struct jqprogram){.file = strdup(file),
-	    .lines = count_lines(text), .ops = ops, .memory = memory};
-	if (hash_random(random, sizeof random, err) < 0) {
+	n->program = (struct jqprogram){.lines = count_lines(v[0].text),
+	    .memory = memory};
+	if (add_parts(&n->program, v, count, err) < 0 ||
+	    hash_random(random, sizeof random, err) < 0) {
 		jqhost_drop(n);
 		return NULL;
 	}
 	hash_hex(&hex, random, sizeof random);
 	snprintf(n->program.key, sizeof n->program.key, "_es_%s", hex.p);
 	buf_free(&hex);
-	jqprogram(&n->program.text, n->program.key, text, defs, ops);
-	if (!n->program.file || n->program.text.failed) {
+	jqprogram(&n->program.text, n->program.key, v, count);
+	if (n->program.text.failed) {
 		es_fail_nomem(err);
 		jqhost_drop(n);
 		return NULL;
@@ -148,12 +170,13 @@ static void close_page(struct jqrun *jq)
 static int ask(struct jqrun *jq, int fds[2], int page, struct es_err *err)
 {
 	struct jqnursery *n = jq->nursery;
+	unsigned char part = (unsigned char)jq->index;
 
-	if (jqnursery_ask(n->proc.in, fds[1], page) < 0 &&
+	if (jqnursery_ask(n->proc.in, part, fds[1], page) < 0 &&
 	    (jqhost_compile(n, err) < 0 ||
-	    jqnursery_ask(n->proc.in, fds[1], page) < 0))
+	    jqnursery_ask(n->proc.in, part, fds[1], page) < 0))
 		return es_fail(err, ES_FAILED, "%s: cannot start a jq process",
-		    n->program.file);
+		    n->program.parts[part].file);
 	return 0;
 }
 
@@ -164,7 +187,7 @@ int jqhost_start(struct jqrun *jq, struct es_err *err)
 	if (jq->starts++ >= START_TRIES)
 		return es_fail(err, ES_FAILED,
 		    "%s: the jq process does not stay alive",
-		    jq->nursery->program.file);
+		    jq->nursery->program.parts[jq->index].file);
 	if (open_page(jq, &page, err) < 0)
 		return -1;
 	if (proc_socketpair(fds, err) < 0) {

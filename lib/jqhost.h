@@ -32,6 +32,7 @@ struct jqpending {
 
 struct jqrun {
 	struct jqnursery *nursery;
+	size_t index;		/* its part of the program */
 	int deadline_ms;
 	unsigned generation;
 	struct proc worker;
@@ -51,8 +52,8 @@ struct jqrun {
 	size_t taken, complete;	/* up to here in full */
 };
 
-struct jqnursery *jqhost_nursery(const char *file, struct span text,
-    char *const *defs, unsigned ops, size_t memory, struct es_err *);
+struct jqnursery *jqhost_nursery(const struct jqrun_source *, size_t n,
+    size_t memory, struct es_err *);
 /* Fork it and hear what the compiler says. */
 int jqhost_compile(struct jqnursery *, struct es_err *);
 void jqhost_drop(struct jqnursery *);

@@ -90,7 +90,7 @@ void jqvm_warn_rounded(struct jqvm *vm, const char *operation,
 		return;
 	vm->warned = true;
 	buf_addf(&line, "%s: %s: %s", program_invocation_short_name,
-	    vm->program->file, operation);
+	    jqvm_part(vm)->file, operation);
 	add_member(vm, &line, "type");
 	add_member(vm, &line, "id");
 	buf_addf(&line, ": %.*s" BEYOND "\n", (int)found.n, found.p);

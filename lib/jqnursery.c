@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "jqrunint.h"
+#include "jqvm.h"
 
 struct birth {			/* what a new worker is given */
 	struct jqprogress *page;
@@ -22,12 +22,11 @@ static int worker_body(int fd, void *ctx)
 }
 
 /* One byte with two descriptors: atomic, so several processes may ask. */
-int jqnursery_ask(int fd, int socket, int page)
+int jqnursery_ask(int fd, unsigned char part, int socket, int page)
 {
 	union { struct cmsghdr head; char space[CMSG_SPACE(2 * sizeof(int))]; }
 	    control;
-	char byte = 0;
-	struct iovec iov = {&byte, 1};
+	struct iovec iov = {&part, 1};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof control};
 	int fds[2] = {socket, page};
@@ -44,13 +43,12 @@ int jqnursery_ask(int fd, int socket, int page)
 	return n == 1 ? 0 : -1;
 }
 
-/* 1 with two descriptors, 0 at the end. */
-static int take_order(int fd, int fds[2])
+/* 1 with a part and two descriptors, 0 at the end. */
+static int take_order(int fd, unsigned char *part, int fds[2])
 {
 	union { struct cmsghdr head; char space[CMSG_SPACE(2 * sizeof(int))]; }
 	    control;
-	char byte;
-	struct iovec iov = {&byte, 1};
+	struct iovec iov = {part, 1};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof control};
 	ssize_t n;
@@ -124,6 +122,7 @@ int jqnursery(int fd, void *ctx)
 	struct buf errors = {0};
 	struct jqvm *vm;
 	uint64_t length;
+	unsigned char part;
 	int fds[2], r;
 
 	last_words.fd = fd;
@@ -144,7 +143,9 @@ int jqnursery(int fd, void *ctx)
 	    send_all(fd, errors.p, errors.n) < 0 || r < 0)
 		return 1;
 	buf_free(&errors);
-	while (take_order(fd, fds))
+	while (take_order(fd, &part, fds)) {
+		vm->index = part;
 		deliver(fds, vm);
+	}
 	return 0;
 }

@@ -129,15 +129,17 @@ static void add_call(struct buf *out, unsigned ops, enum scan_op op,
 	buf_adds(out, ops & op ? call : "empty");
 }
 
-void jqprogram(struct buf *out, const char *key, struct span text,
-    char *const *defs, unsigned ops)
+static void add_handler(struct buf *out, const char *key,
+    const struct jqrun_source *s)
 {
-	buf_adds(out, shadows);
+	unsigned ops = s->ops;
+	char *const *defs = s->defs;
+
 	buf_adds(out, ops & SCAN_PLAIN ? plain_switches : switches);
 	add_makers(out, makers, key);
 	if (ops & (SCAN_RENDER | SCAN_LAYOUT))
 		add_makers(out, page_makers, key);
-	buf_add_span(out, text);
+	buf_add_span(out, s->text);
 	/* The cheapest test for what is called most: true, then the event. */
 	buf_adds(out, "\nif _es_in then (_es_in as $m | ");
 	add_call(out, ops, SCAN_EVOLVE, "evolve($m)");
@@ -157,4 +159,50 @@ void jqprogram(struct buf *out, const char *key, struct span text,
 	while (defs && *defs)
 		add_reference(out, *defs++);
 	buf_adds(out, ") end");
+}
+
+bool jqprogram_choice(size_t index, size_t *lo, size_t *hi)
+{
+	size_t middle = *lo + (*hi - *lo) / 2;
+
+	if (index >= middle) {
+		*lo = middle;
+		return true;
+	}
+	*hi = middle;
+	return false;
+}
+
+/* As jqprogram_choice() goes. */
+static void add_choice(struct buf *out, size_t lo, size_t hi)
+{
+	size_t middle = lo + (hi - lo) / 2;
+
+	if (hi - lo == 1) {
+		buf_addf(out, "_es_h%zu", lo);
+		return;
+	}
+	buf_adds(out, "if _es_in then ");
+	add_choice(out, middle, hi);
+	buf_adds(out, " else ");
+	add_choice(out, lo, middle);
+	buf_adds(out, " end");
+}
+
+void jqprogram(struct buf *out, const char *key,
+    const struct jqrun_source *v, size_t n)
+{
+	size_t i;
+
+	buf_adds(out, shadows);
+	if (n == 1) {
+		add_handler(out, key, v);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		buf_addf(out, "def _es_h%zu: ", i);
+		add_handler(out, key, &v[i]);
+		buf_adds(out, ";\n");
+	}
+	add_choice(out, 0, n);
 }

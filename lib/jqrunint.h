@@ -58,19 +58,32 @@ struct jqprogress {
 	_Atomic int32_t death, signal;
 };
 
-/* The program, in one text.  Nothing before the user's first line has a
- * newline, so that jq counts the user's own lines. */
-void jqprogram(struct buf *out, const char *key, struct span text,
-    char *const *defs, unsigned ops);
+/*
+ * The program, in one text.  Of one handler, nothing before the user's first
+ * line has a newline, so that jq counts the user's own lines; of several, each
+ * is a definition, chosen by the answers to jqprogram_choice().
+ */
+void jqprogram(struct buf *out, const char *key,
+    const struct jqrun_source *, size_t n);
+
+/* From *lo = 0, *hi = n: the next answer, until they are one apart. */
+bool jqprogram_choice(size_t index, size_t *lo, size_t *hi);
+
+#define JQ_PARTS 256		/* an order for a worker is a byte */
+#define JQ_CHOICES 8
 
 /* What a nursery and its workers have by the fork. */
 struct jqprogram {
-	char *file;
+	char *file;		/* the first part's */
 	struct buf text;	/* the whole program */
 	size_t lines;		/* of the user's text */
 	char key[40];		/* marks what event() and reject() made */
-	unsigned ops;
 	size_t memory;
+	struct jqpart {
+		char *file;
+		unsigned ops;
+	} *parts;
+	size_t n_parts;
 };
 
 int jqnursery(int fd, void *program);	/* the body of its process */
@@ -78,8 +91,8 @@ int jqnursery(int fd, void *program);	/* the body of its process */
 /* The compiler's end, when nothing can be allocated any more. */
 _Noreturn void jqnursery_no_memory(void);
 
-/* Ask a nursery for a worker over this socket and this page's file. */
-int jqnursery_ask(int fd, int socket, int page);
+/* Ask a nursery for a part's worker over this socket and this page's file. */
+int jqnursery_ask(int fd, unsigned char part, int socket, int page);
 
 /* ---- the worker's side ---- */
 

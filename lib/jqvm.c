@@ -122,18 +122,22 @@ void jqvm_start(struct jqvm *vm, enum jq_operation op, jv input, jv message)
 	static const int asked[] = {[OP_EVOLVE] = 0, [OP_DECIDE] = 1,
 	    [OP_REACT] = 2, [OP_INITIAL] = 3, [OP_ABOUT] = 4, [OP_RENDER] = 5,
 	    [OP_LAYOUT] = 6};
-	int i, n = asked[op];
+	size_t lo = 0, hi = vm->program->n_parts;
+	int i, k = 0, n = asked[op];
 
 	while (vm->next_input < vm->n_inputs)
 		jv_free(vm->inputs[vm->next_input++]);
+	while (hi - lo > 1)
+		vm->inputs[k++] = jqprogram_choice(vm->index, &lo, &hi) ?
+		    jv_true() : jv_false();
 	for (i = 0; i < n; i++)
-		vm->inputs[i] = jv_false();
-	vm->inputs[n++] = jv_true();
+		vm->inputs[k++] = jv_false();
+	vm->inputs[k++] = jv_true();
 	if (op == OP_INITIAL || op == OP_ABOUT || op == OP_LAYOUT)
 		jv_free(message);
 	else
-		vm->inputs[n++] = message;
-	vm->n_inputs = n;
+		vm->inputs[k++] = message;
+	vm->n_inputs = k;
 	vm->next_input = 0;
 	jq_start(vm->jq, input, 0);
 }

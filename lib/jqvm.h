@@ -18,14 +18,20 @@
 
 struct jqvm {
 	const struct jqprogram *program;
+	size_t index;		/* the part of it that a worker runs */
 	jq_state *jq;
 	struct buf *errors;	/* while it compiles */
-	jv inputs[8];		/* what _es_in gives next */
+	jv inputs[8 + JQ_CHOICES];		/* what _es_in gives next */
 	int n_inputs, next_input;
 	jv slots[JQRUN_SLOTS];	/* invalid: empty */
 	struct json_doc doc;
 	bool warned;		/* of a number, once a worker */
 };
+
+static inline const struct jqpart *jqvm_part(const struct jqvm *vm)
+{
+	return &vm->program->parts[vm->index];
+}
 
 /*
  * Begin a call: the driver asks for true or false per operation, then for the

@@ -94,11 +94,49 @@ static void beginning(const struct handler *h, const struct runner_options *o,
 
 /* ---- opening ---- */
 
+/*
+ * All jq handlers as one program.  If that fails each compiles alone, for its
+ * own errors.
+ */
+static void compile_together(struct runner *r)
+{
+	struct jqrun_limits limits = JQRUN_LIMITS_DEFAULT;
+	struct jqrun_source *v = calloc(r->app->n + 1, sizeof *v);
+	struct es_err ignored;
+	size_t i, n = 0;
+
+	for (i = 0; v && i < r->app->n; i++) {
+		const struct handler *h = &r->app->handlers[i].handler;
+
+		if (h->kind == HANDLER_JQ)
+			v[n++] = (struct jqrun_source){h->path,
+			    buf_span(&h->text), h->scan.defs, h->ops};
+	}
+	if (n > 1)
+		jqrun_compile(v, n, limits.memory, &r->together, &ignored);
+	free(v);
+}
+
+/* How many jq handlers come before it. */
+static size_t place_of(const struct lane *l)
+{
+	const struct app_handler *a = l->runner->app->handlers;
+	size_t n = 0;
+
+	for (; a < l->app; a++)
+		n += a->handler.kind == HANDLER_JQ;
+	return n;
+}
+
 static int start_jq(struct lane *l, struct es_err *err)
 {
 	struct es_err fault = {0};
+	struct handler *h = &l->app->handler;
+	int r = l->runner->together && h->kind == HANDLER_JQ ?
+	    handler_start_one(h, l->runner->together, place_of(l), &l->jq,
+	    &fault) : handler_start(h, NULL, &l->jq, &fault);
 
-	if (handler_start(&l->app->handler, NULL, &l->jq, &fault) == 0)
+	if (r == 0)
 		return 0;
 	/* Without a name there is no group. */
 	if (handler_check_name(l->handler->name, err) < 0)
@@ -285,11 +323,14 @@ int runner_open(const char *store, struct app *app,
 		es_fail_nomem(err);
 		goto fail;
 	}
+	compile_together(r);
 	for (i = 0; i < app->n; i++, r->n_lanes++)
 		if (lane_open(&r->lanes[i], r, i, err) < 0) {
 			r->n_lanes++;
 			goto fail;
 		}
+	jqrun_drop(r->together);
+	r->together = NULL;
 	if (app_check(app, err) < 0 || open_store(r, store, err) < 0 ||
 	    stop_broken(r, err) < 0)
 		goto fail;
@@ -324,6 +365,7 @@ void runner_close(struct runner *r)
 			lane_remove_task(t->lane, t);
 			task_free(t);
 		}
+	jqrun_drop(r->together);
 	drop_finished(r);
 	for (i = 0; i < r->n_lanes; i++)
 		lane_close(&r->lanes[i]);

@@ -127,6 +127,7 @@ struct runner {
 	int me;
 	struct lane *lanes;
 	size_t n_lanes;
+	struct jqnursery *together;	/* while they open: one program */
 	struct task *finished, *finished_last;
 	size_t n_finished;
 	int executing;		/* executables under way */

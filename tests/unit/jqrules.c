@@ -238,8 +238,93 @@ static void test_constants(void)
 	jqrun_close(jq);
 }
 
+/* ---- several as one program ---- */
+
+static int compile(const char *const *texts, struct jqnursery **out)
+{
+	struct jqrun_source v[8] = {0};
+	struct scan scans[8];
+	struct es_err err = {0};
+	char file[8][8];
+	size_t i, n;
+	int r;
+
+	for (n = 0; texts[n]; n++) {
+		snprintf(file[n], sizeof file[n], "%zu.jq", n);
+		need(scan_jq(file[n], texts[n], strlen(texts[n]), &scans[n],
+		    &err) == 0);
+		v[n] = (struct jqrun_source){file[n], span_str(texts[n]),
+		    scans[n].defs, scans[n].ops};
+	}
+	r = jqrun_compile(v, n, limits.memory, out, &err);
+	check((r == 0) == (*out != NULL));
+	for (i = 0; i < n; i++)
+		scan_free(&scans[i]);
+	return r;
+}
+
+/* Names are each file's own, and so are deaths. */
+static void test_together(void)
+{
+	static const char *const texts[] = {
+	    "def about: {name: \"a\"};\ndef f: 1;\n"
+	    "def decide($c): on($c; \"a\"; event(\"e\"; {n: f})),\n"
+	    "  on($c; \"eat\"; [range(infinite)]);",
+	    "def f($x): $x + 1;\ndef initial: 5;\n"
+	    "def evolve($e): apply($e; \"a.\"; f(.)); # the end",
+	    "def decide($c): on($c; \"a\", \"b\"; event(\"e\"; {n: 3}));",
+	    "def react($e): on($e; \"a\"; command(\"c\"; {n: 4}));",
+	    "def f: 9;\ndef decide($c): on($c; \"a\"; event(\"e\"; {n: f}));",
+	    NULL};
+	struct jqnursery *n;
+	struct jqrun *jq[5];
+	struct buf about = {0};
+	struct es_err err = {0};
+	size_t i;
+
+	need(compile(texts, &n) == 0);
+	for (i = 0; i < 5; i++)
+		need(jqrun_open_one(n, i, LONG, &jq[i], &about, &err) == 0);
+	jqrun_drop(n);
+	check_str(about.p, "{\"name\":\"a\"}{}{}{}{}");
+	check_str(ask(jq[0], "a", "{}"), "ok event e {\"n\":1}");
+	check_str(state(jq[1], 0, true, EVENTS("{\"type\":\"a.b\"}")), "ok 6");
+	check_str(ask(jq[2], "b", "{}"), "ok event e {\"n\":3}");
+	check_str(react(jq[3], "{\"type\":\"a\"}"), "ok command c {\"n\":4}");
+	check_str(ask(jq[4], "a", "{}"), "ok event e {\"n\":9}");
+	check_str(ask(jq[1], "a", "{}"),
+	    "fault decide 0: the handler does not define it");
+	if (!proc_sanitized()) {
+		check_str(ask(jq[0], "eat", "{}"),
+		    "memory decide 0: it reached the memory limit");
+		check_str(ask(jq[0], "a", "{}"), "ok event e {\"n\":1}");
+		check_int(jqrun_generation(jq[2]), 0);
+	}
+	check_str(ask(jq[2], "a", "{}"), "ok event e {\"n\":3}");
+	for (i = 0; i < 5; i++)
+		jqrun_close(jq[i]);
+	buf_free(&about);
+}
+
+/* One does not compile; one whose lines would not be its own. */
+static void test_not_together(void)
+{
+	static const char *const wrong[] = {
+	    "def decide($c): on($c; \"a\"; f);",
+	    "def f: 1; def decide($c): on($c; \"b\"; f);", NULL};
+	static const char *const lines[] = {
+	    "def decide($c): on($c; \"a\"; event(\"e\"; $__loc__));",
+	    "def decide($c): on($c; \"b\"; event(\"e\"; {}));", NULL};
+	struct jqnursery *n;
+
+	check_int(compile(wrong, &n), -1);
+	check_int(compile(lines, &n), -1);
+}
+
 int main(void)
 {
+	test_together();
+	test_not_together();
 	test_numbers();
 	test_world();
 	test_pure();
