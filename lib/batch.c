@@ -2,19 +2,6 @@
 
 #include "batch.h"
 
-/* ---- faults ---- */
-
-/* Whose fault it is: not the message's, whatever is done with that. */
-static bool of_the_store(const struct batch *b, const struct es_err *err)
-{
-	const char *path = store_path(b->store);
-	size_t n = strlen(path);
-
-	return store_broken(b->store) ||
-	    strcmp(err->text, "out of memory") == 0 ||
-	    (strncmp(err->text, path, n) == 0 && err->text[n] == ':');
-}
-
 static int at_line(const struct intake_line *l, struct es_err *err)
 {
 	return es_err_at(err, "%s:%lld", l->name, (long long)l->line);
@@ -138,7 +125,7 @@ static int store_line(struct batch *b, const struct intake_line *l,
 	if (l->too_long)
 		return refuse_long(b, l, err);
 	if (take_line(b, l, &line, err) < 0) {
-		if (of_the_store(b, err))
+		if (store_at_fault(b->store, err))
 			return -1;
 		at_line(l, err);
 		if (!b->refused)

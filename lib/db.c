@@ -34,11 +34,15 @@ int db_fail(struct db *db, struct es_err *err)
 	int system = db->h ? sqlite3_system_errno(db->h) : 0;
 
 	if ((rc & 0xff) == SQLITE_IOERR)
-		return es_fail(err, ES_FAILED, "%s: %s (%d%s%s)", db->path,
+		es_fail(err, ES_FAILED, "%s: %s (%d%s%s)", db->path,
 		    sqlite3_errmsg(db->h), rc, system ? ": " : "",
 		    system ? strerror(system) : "");
-	return es_fail(err, code_of(rc), "%s: %s", db->path,
-	    db->h ? sqlite3_errmsg(db->h) : "out of memory");
+	else
+		es_fail(err, code_of(rc), "%s: %s", db->path,
+		    db->h ? sqlite3_errmsg(db->h) : "out of memory");
+	if (err)
+		err->outside = true;
+	return -1;
 }
 
 /* ---- opening ---- */

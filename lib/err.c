@@ -40,6 +40,7 @@ int es_fail(struct es_err *err, int code, const char *fmt, ...)
 	if (!err)
 		return -1;
 	err->code = code;
+	err->outside = false;
 	va_start(ap, fmt);
 	set_text(err, fmt, ap);
 	va_end(ap);
@@ -55,6 +56,7 @@ int es_fail_errno(struct es_err *err, const char *fmt, ...)
 	if (!err)
 		return -1;
 	err->code = ES_FAILED;
+	err->outside = true;
 	va_start(ap, fmt);
 	set_text(err, fmt, ap);
 	va_end(ap);
@@ -67,7 +69,10 @@ int es_fail_errno(struct es_err *err, const char *fmt, ...)
 
 int es_fail_nomem(struct es_err *err)
 {
-	return es_fail(err, ES_FAILED, nomem);
+	es_fail(err, ES_FAILED, nomem);
+	if (err)
+		err->outside = true;
+	return -1;
 }
 
 int es_err_at(struct es_err *err, const char *fmt, ...)
@@ -100,6 +105,7 @@ void es_err_clear(struct es_err *err)
 	if (!err)
 		return;
 	err->code = ES_OK;
+	err->outside = false;
 	err->text[0] = '\0';
 }
 

@@ -14,6 +14,7 @@
 #ifndef ES_ERR_H
 #define ES_ERR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum es_code {
@@ -29,18 +30,19 @@ enum es_code {
 
 struct es_err {
 	int code;
+	bool outside;	/* the system failed (I/O, memory), not what it got */
 	char text[2048];
 };
 
 #define ES_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* Fill in err (which may be NULL) and return -1. */
+/* Fill in err (which may be NULL), outside false, and return -1. */
 int es_fail(struct es_err *err, int code, const char *fmt, ...) ES_PRINTF(3, 4);
 
-/* The same, followed by ": " and the text of errno. */
+/* The same, followed by ": " and the text of errno; outside. */
 int es_fail_errno(struct es_err *err, const char *fmt, ...) ES_PRINTF(2, 3);
 
-/* Out of memory: code ES_FAILED. */
+/* Out of memory: code ES_FAILED, outside. */
 int es_fail_nomem(struct es_err *err);
 
 /* Put "PLACE: " in front of the text; return -1. */

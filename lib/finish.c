@@ -489,7 +489,7 @@ static int try_batch(struct runner *r, struct task **batch, size_t n,
 			continue;
 		store_rollback(r->store);
 		forget(batch, n);
-		if (store_broken(r->store) || fault.code == ES_BUSY ||
+		if (store_at_fault(r->store, &fault) ||
 		    t->result == RESULT_FAULT) {
 			*err = fault;
 			return -1;

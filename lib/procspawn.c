@@ -309,6 +309,8 @@ static int exec_error(const struct failure *f, const char *name,
 	es_fail_errno(err, "%s", name);
 	if (err && f->error != E2BIG && f->error != ENOMEM)
 		err->code = ES_NOEXEC;
+	if (err)
+		err->outside = f->error == ENOMEM;
 	return -1;
 }
 

@@ -260,6 +260,11 @@ int lane_execute(struct lane *l, struct task *t, struct message *m,
 		/* The group's fault, not the message's: no try is counted. */
 		return runner_stop_group(r, l, fault.text, fault.code, err);
 	}
+	if (fault.outside) {
+		/* No process, no memory: nobody's handler can help it. */
+		*err = fault;
+		return -1;
+	}
 	buf_adds(&t->reason, fault.text);
 	t->executed = t->retryable = t->bare = true;
 	runner_finish(r, t, RESULT_FAULT);

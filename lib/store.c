@@ -368,6 +368,15 @@ bool store_broken(const struct store *s)
 	return s->broken;
 }
 
+bool store_at_fault(const struct store *s, const struct es_err *err)
+{
+	size_t n = strlen(s->db->path);
+
+	/* What begins with its name tells of damage in the file. */
+	return s->broken || err->outside || err->code == ES_BUSY ||
+	    (strncmp(err->text, s->db->path, n) == 0 && err->text[n] == ':');
+}
+
 int64_t store_before(const struct store *s)
 {
 	return s->before;

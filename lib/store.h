@@ -70,6 +70,11 @@ void store_rollback(struct store *);
 /* Whether a write of the open transaction failed: roll it back. */
 bool store_broken(const struct store *);
 /*
+ * Whether what failed in the open transaction is the store's fault, or the
+ * system's, whatever message it was given: another would not fare better.
+ */
+bool store_at_fault(const struct store *, const struct es_err *);
+/*
  * 0 when a transaction is open, in which one may write, else -1: SQLite ends
  * it itself when a disk is full, and what came then would stand alone.
  */

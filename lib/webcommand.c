@@ -432,7 +432,7 @@ static int append_all(struct web *w, struct answer *answers, size_t n,
 			answers[i].position = out.position;
 			continue;
 		}
-		if (store_broken(w->store)) {
+		if (store_at_fault(w->store, &fault)) {
 			*err = fault;
 			return -1;
 		}

@@ -215,7 +215,9 @@ static bool attempt(struct trial *t)
 	put_back(t);
 	*f = (struct fault){.classes = t->kind->classes,
 	    .mode = t->kind->mode, .error = t->kind->error, .n = t->n,
-	    .only_first = t->s->only_first};
+	    /* To a worker it is its limit: its message's fault. */
+	    .only_first = t->s->only_first ||
+	    t->kind->classes == FAULT_MEMORY};
 	run(t);
 	if (f->hits == 0)
 		return false;
