@@ -156,11 +156,15 @@ static int begin(struct check *c, struct es_err *err)
 
 	if (db_read_begin(c->db, err) < 0)
 		return check_unreadable(c, "file", err);
-	/* Whether it was one once cannot be told. */
-	if (db_exec(c->db, "select 1 from sqlite_schema", err) < 0 &&
-	    (sqlite3_errcode(c->db->h) & 0xff) == SQLITE_NOTADB)
-		return es_fail(err, ES_FAILED, "%s: file is not a database; "
-		    "if it was a store, try --salvage", c->db->path);
+	if (db_exec(c->db, "select 1 from sqlite_schema", err) < 0) {
+		/* Whether it was one once cannot be told. */
+		if ((sqlite3_errcode(c->db->h) & 0xff) == SQLITE_NOTADB)
+			return es_fail(err, ES_FAILED, "%s: file is not a "
+			    "database; if it was a store, try --salvage",
+			    c->db->path);
+		if (!rows_damage(c->db))
+			return -1;
+	}
 	r = check_schema(c, err);
 	if (r == 0)
 		r = check_meta(c, err);

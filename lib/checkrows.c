@@ -37,9 +37,23 @@ void rows_seek(struct rows *r, int64_t position)
 
 bool rows_damage(const struct db *db)
 {
+	switch (sqlite3_extended_errcode(db->h)) {
+	/* A lock or memory that is not to be had: asked again, it waits. */
+	case SQLITE_IOERR_LOCK:
+	case SQLITE_IOERR_RDLOCK:
+	case SQLITE_IOERR_UNLOCK:
+	case SQLITE_IOERR_CHECKRESERVEDLOCK:
+	case SQLITE_IOERR_SHMLOCK:
+	case SQLITE_IOERR_SHMMAP:
+	case SQLITE_IOERR_SHMOPEN:
+	case SQLITE_IOERR_SHMSIZE:
+	case SQLITE_IOERR_NOMEM:
+		return false;
+	}
 	switch (sqlite3_errcode(db->h) & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
 	case SQLITE_NOMEM:
 	case SQLITE_INTERRUPT:
 		return false;
