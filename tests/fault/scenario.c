@@ -83,6 +83,14 @@ static const struct scenario scenarios[] = {
 	{.name = "erase", .setup = "es-init;" SOME(30, 1) " | es-append -q",
 	    .argv = WORDS("es-erase", "-q", "i7", "i9"), .atomic = true,
 	    .rewrites = true},
+	{.name = "copy", .setup = "es-init;" SOME(300, 1) " | es-append -q",
+	    .argv = WORDS("es-copy", "--force", "copy.db"),
+	    .check = WORDS("es-check", "-s", "copy.db"), .sparse = true},
+	/* A copy that is replaced: it is the old one, or the new. */
+	{.name = "copy-over", .setup = "es-init; es-append -qt a.b x=1;"
+	    "es-copy -q copy.db;" SOME(30, 1) " | es-append -q",
+	    .argv = WORDS("es-copy", "--force", "copy.db"),
+	    .check = WORDS("es-check", "-s", "copy.db"), .sparse = true},
 	{.name = "given", .setup = HANDLERS "es-init",
 	    .argv = WORDS("es-decide", "--given", "/dev/null", "seats.jq"),
 	    .input = TAKE, .prints = true, .only_first = true, .sparse = true},

@@ -58,11 +58,13 @@ scenario() {
     scenario project
 }
 
-# A worker that cannot read what it is given, or has no memory, is a fault of
-# one message, which is retried after a while or parked: not of the program.
 @test "es-react" {
-    scenario react full full-once write short-write short-read interrupted \
-        sync truncate open lock name map killed
+    scenario react
+}
+
+@test "es-copy" {
+    scenario copy
+    scenario copy-over
 }
 
 @test "es-check and es-erase" {
