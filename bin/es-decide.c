@@ -2,7 +2,8 @@
  * es-decide: decide commands; es-decide(1).
  *
  * The handler is compiled and its worker forked before the store is opened.
- * Each command is a transaction of its own, and is printed after its commit.
+ * Commands are taken as long as they are there; before waiting for more of them
+ * all are answered, and what was answered is handed on.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -10,17 +11,19 @@
 
 #include "answer.h"
 #include "form.h"
+#include "sys.h"
 
 static const char *const synopsis[] = {
-	"[-q] [--given FILE] HANDLER [FILE...]",
-	"[-q] [--given FILE] HANDLER -t TYPE [NAME=STRING | NAME:=JSON]...",
-	"[--given FILE] --state [-p NAME=VALUE]... HANDLER",
+	"[-q] [--given FILE | --as-of POS|TIME] HANDLER [FILE...]",
+	"[-q] [--given FILE | --as-of POS|TIME] HANDLER -t TYPE "
+	    "[NAME=STRING | NAME:=JSON]...",
+	"[--given FILE | --as-of POS|TIME] --state [-p NAME=VALUE]... HANDLER",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_TAG, CLI_META, CLI_CAUSE, CLI_GIVEN, CLI_STATE,
-	CLI_PARTITION, CLI_DEADLINE, 0
+	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE, 0
 };
 
 static const struct cli_help help[] = {
@@ -31,6 +34,12 @@ static const struct cli_help help[] = {
 	{CLI_STATE, NULL, "print the state of the partition instead"},
 	{CLI_PARTITION, NULL, "with --state: the partition's values, one for "
 	    "each name of the handler's partition_by"},
+	{CLI_AS_OF, NULL, "as of this position or time (RFC 3339, or how long "
+	    "ago): what would be decided, or the state; nothing is appended"},
+	{CLI_REJECTIONS, NULL, "print a line for each rejection, too"},
+	{CLI_RETRIES, "N", "how often a decision is made again because "
+	    "something came meanwhile, the last time with the store locked "
+	    "(default 3; 0: not at all, exit 3)"},
 	{0, NULL, NULL}
 };
 
@@ -59,6 +68,10 @@ struct options {
 	struct form form;
 	const char *given;
 	bool state;
+	bool as_of;
+	int64_t position, time;		/* as of: -1 when it is the other */
+	bool rejections;
+	int64_t retries;		/* -1: not given */
 	struct query values;		/* one item: a partition */
 	int64_t deadline;		/* ms, 0: not given */
 };
@@ -70,14 +83,33 @@ struct job {
 	struct store *store;
 	struct given *given;
 	struct answers *answers;
-	struct answer answer;
-	struct message_scratch scratch;
 	struct buf text;
 	int64_t stored;			/* the last position that is certain */
+	int64_t answered;		/* commands */
 	bool refused;
 };
 
 /* ---- options ---- */
+
+static int take_as_of(struct options *o, struct es_err *err)
+{
+	const char *arg = o->cli.arg;
+	char shown[64];
+	int64_t millis;
+
+	o->as_of = true;
+	o->position = -1;
+	if (cli_int_parse(span_str(arg), 0, INT64_MAX, &o->position) == 0 ||
+	    rfc3339_parse(span_str(arg), &o->time))
+		return 0;
+	if (cli_duration_parse(span_str(arg), &millis, NULL) < 0)
+		return es_fail(err, ES_USAGE, "--as-of: must be a position, a "
+		    "time as in RFC 3339 or how long ago (90s, 5m, 2d), not "
+		    "\"%s\"", es_escape(shown, sizeof shown, arg,
+		    strlen(arg)));
+	o->time = sys_now() - millis * 1000;
+	return 0;
+}
 
 static int take_option(struct options *o, int id, struct es_err *err)
 {
@@ -96,6 +128,13 @@ static int take_option(struct options *o, int id, struct es_err *err)
 		return 0;
 	case CLI_PARTITION:
 		return query_flag(&o->values, NULL, id, o->cli.arg, err);
+	case CLI_AS_OF:
+		return take_as_of(o, err);
+	case CLI_REJECTIONS:
+		o->rejections = true;
+		return 0;
+	case CLI_RETRIES:
+		return cli_int(&o->cli, 0, 1000, &o->retries, err);
 	case CLI_DEADLINE:
 		if (cli_duration(&o->cli, &o->deadline, err) < 0)
 			return -1;
@@ -113,8 +152,21 @@ static int check_state(const struct options *o, struct es_err *err)
 		    "--partition: only with --state");
 	if (o->form.type.p)
 		return es_fail(err, ES_USAGE, "--state: takes no command");
+	if (o->rejections)
+		return es_fail(err, ES_USAGE, "--rejections: not with --state");
 	return o->n_files == 0 ? 0 : es_fail(err, ES_USAGE,
 	    "%s: --state reads no commands", o->files[0]);
+}
+
+/* What appends nothing has no conflicts, and one history is enough. */
+static int check_as_of(const struct options *o, struct es_err *err)
+{
+	if (o->given && o->as_of)
+		return es_fail(err, ES_USAGE, "--as-of: not with --given");
+	if (o->retries >= 0 && (o->given || o->as_of || o->state))
+		return es_fail(err, ES_USAGE, "--retries: not with %s",
+		    o->state ? "--state" : o->given ? "--given" : "--as-of");
+	return 0;
 }
 
 static bool is_stdin(const char *file)
@@ -145,7 +197,8 @@ static int check_options(struct options *o, struct es_err *err)
 	for (i = 0; i < o->n_files && o->form.type.p; i++)
 		if (form_word(&o->form, o->files[i], err) < 0)
 			return -1;
-	return check_state(o, err) < 0 ? -1 : check_inputs(o, err);
+	return check_state(o, err) < 0 || check_as_of(o, err) < 0 ? -1 :
+	    check_inputs(o, err);
 }
 
 static int parse_options(struct options *o, int argc, char **argv,
@@ -170,10 +223,8 @@ static int parse_options(struct options *o, int argc, char **argv,
 /* ---- answers ---- */
 
 /* A rejection is a line on stderr; the other commands go on. */
-static void tell(struct job *j, const char *place)
+static void tell(struct job *j, const struct answer *a, const char *place)
 {
-	const struct answer *a = &j->answer;
-
 	j->refused = true;
 	if (a->kind == ANSWER_SKIPPED)
 		cli_warn(&j->o->cli, "%s: skipped: it was left undecided "
@@ -202,88 +253,151 @@ static int flush(struct job *j, struct es_err *err)
 	return cli_flush(err) < 0 ? not_acknowledged(j, err) : 0;
 }
 
-static int acknowledge(struct job *j, const char *place, struct es_err *err)
+static int print_rejection(struct job *j, const struct answer *a,
+    struct es_err *err)
 {
-	const struct answer *a = &j->answer;
+	struct buf *out = &j->text;
 
-	if (a->stored > j->stored)
-		j->stored = a->stored;
-	if (a->kind != ANSWER_DECIDED) {
-		tell(j, place);
-		return 0;
+	buf_truncate(out, 0);
+	buf_adds(out, "{\"rejected\":");
+	json_quote_span(out, a->id);
+	buf_adds(out, ",\"type\":");
+	json_quote_span(out, a->type);
+	buf_adds(out, ",\"reason\":");
+	json_quote_span(out, a->kind == ANSWER_SKIPPED ?
+	    SPAN_LIT("skipped") : buf_span(&a->reason));
+	buf_adds(out, ",\"detail\":");
+	buf_add_span(out, a->detail.n ? buf_span(&a->detail) :
+	    SPAN_LIT("null"));
+	buf_adds(out, "}\n");
+	return buf_check(out, err) < 0 ? -1 : cli_write(out->p, out->n, err);
+}
+
+static int print_answer(struct job *j, const struct answer *a,
+    struct es_err *err)
+{
+	if (a->kind != ANSWER_DECIDED)
+		return j->o->rejections ? print_rejection(j, a, err) : 0;
+	return j->o->cli.quiet ? 0 : cli_write(a->lines.p, a->lines.n, err);
+}
+
+/* All that is answered so far: it is stored, whether it can be said or not. */
+static int acknowledge(struct job *j, struct es_err *err)
+{
+	const struct answer *a;
+	const char *place;
+	bool fits = true;
+
+	while ((a = answer_next(j->answers, &place))) {
+		if (a->stored > j->stored)
+			j->stored = a->stored;
+		if (a->kind != ANSWER_DECIDED)
+			tell(j, a, place);
+		fits = fits && print_answer(j, a, err) == 0;
+		j->answered++;
 	}
-	if (j->o->cli.quiet)
-		return 0;
-	return cli_write(a->lines.p, a->lines.n, err) < 0 ?
-	    not_acknowledged(j, err) : 0;
+	return fits ? 0 : not_acknowledged(j, err);
 }
 
 /* A fault of the store names it, whoever met it; words have no place. */
-static int at_place(struct job *j, const char *place, struct es_err *err)
+static int at_place(struct job *j, struct es_err *err)
 {
 	const char *path = j->store ? store_path(j->store) : "";
+	const char *place = answers_bad_command(j->answers);
 
-	if (!j->answer.bad_command || j->o->form.type.p ||
+	if (!place || j->o->form.type.p ||
 	    (*path && strncmp(err->text, path, strlen(path)) == 0))
 		return -1;
 	return es_err_at(err, "%s", place);
 }
 
-static int answer(struct job *j, const struct draft *d, const char *place,
-    struct es_err *err)
+/* What was stored before a fault is acknowledged before it is told. */
+static int run_answers(struct job *j, bool all, struct es_err *err)
 {
-	int r = j->given ? answer_given(j->answers, d, &j->answer, err) :
-	    answer_command(j->answers, d, &j->answer, err);
+	struct es_err other = {0};
 
-	return r < 0 ? at_place(j, place, err) : acknowledge(j, place, err);
+	if (answers_run(j->answers, all, err) == 0)
+		return acknowledge(j, err);
+	at_place(j, err);
+	acknowledge(j, &other);
+	return -1;
 }
 
-static int answer_line(struct job *j, const struct cli_lines *l,
+static int take_line(struct job *j, const struct cli_lines *l,
     struct span line, bool unterminated, struct es_err *err)
 {
-	char place[512];
-	struct draft d;
+	struct answer_input *in = answer_input(j->answers, err);
 
-	snprintf(place, sizeof place, "%s:%lld", l->name, (long long)l->line);
-	if (message_parse(&j->scratch, line.p, line.n, MESSAGE_STORED, &d,
-	    err) < 0) {
+	if (!in)
+		return -1;
+	snprintf(in->place, sizeof in->place, "%s:%lld", l->name,
+	    (long long)l->line);
+	buf_add_span(&in->line, line);
+	if (buf_check(&in->line, err) < 0)
+		return -1;
+	if (message_parse(&in->scratch, in->line.p, in->line.n,
+	    MESSAGE_STORED, &in->draft, err) < 0) {
 		if (unterminated)
 			es_err_at(err, "cut off, or without its newline");
-		return es_err_at(err, "%s", place);
+		return es_err_at(err, "%s", in->place);
 	}
-	if (form_defaults(&j->o->form, &d, &j->scratch, &j->text, err) < 0)
-		return es_err_at(err, "%s", place);
-	return answer(j, &d, place, err);
+	if (form_defaults(&j->o->form, &in->draft, &in->scratch, &in->text,
+	    err) < 0)
+		return es_err_at(err, "%s", in->place);
+	answer_add(j->answers);
+	return 0;
 }
 
+/* Who waits for answers before he goes on gets them. */
+static int take_lines(struct job *j, struct cli_lines *l, struct es_err *err)
+{
+	struct span line;
+	bool unterminated, more = true;
+	int r;
+
+	while ((r = cli_lines_next(l, MESSAGE_LINE_MAX, &line, &unterminated,
+	    err)) > 0) {
+		if (take_line(j, l, line, unterminated, err) < 0)
+			return -1;
+		more = cli_lines_ready(l);
+		if ((!more || answers_full(j->answers)) &&
+		    run_answers(j, !more, err) < 0)
+			return -1;
+		if (!more && flush(j, err) < 0)
+			return -1;
+	}
+	return r;
+}
+
+/* A line that is wrong does not keep those before it from their answers. */
 static int answer_file(struct job *j, const char *path, struct es_err *err)
 {
+	struct es_err first = {0};
 	struct cli_lines l;
-	struct span line;
-	bool unterminated;
 	int r;
 
 	if (cli_lines_open(&l, path, err) < 0)
 		return -1;
-	while ((r = cli_lines_next(&l, MESSAGE_LINE_MAX, &line, &unterminated,
-	    err)) > 0) {
-		r = answer_line(j, &l, line, unterminated, err);
-		/* Who waits for answers before he goes on gets them. */
-		if (r == 0 && !cli_lines_ready(&l))
-			r = flush(j, err);
-		if (r < 0)
-			break;
-	}
+	r = take_lines(j, &l, err);
 	cli_lines_close(&l);
-	return r < 0 ? -1 : 0;
+	if (r == 0)
+		return 0;
+	if (run_answers(j, true, &first) < 0)
+		*err = first;
+	return -1;
 }
 
 static int answer_form(struct job *j, struct es_err *err)
 {
-	struct draft d;
+	struct answer_input *in = answer_input(j->answers, err);
 
-	return form_draft(&j->o->form, &j->scratch, &d, err) < 0 ? -1 :
-	    answer(j, &d, j->o->handler, err);
+	if (!in)
+		return -1;
+	snprintf(in->place, sizeof in->place, "%s", j->o->handler);
+	if (form_draft(&j->o->form, &in->scratch, &in->draft, err) < 0)
+		return -1;
+	answer_add(j->answers);
+	return run_answers(j, true, err);
 }
 
 static int check_cause(struct job *j, struct es_err *err)
@@ -352,8 +466,14 @@ static int open_answers(struct job *j, struct es_err *err)
 		    given_read(j->given, o->given, err) < 0 ||
 		    answers_given(j->given, &j->handler, j->jqrun,
 		    &j->answers, err) < 0 ? -1 : 0;
-	return store_open(o->cli.store, !o->state, &j->store, err) < 0 ? -1 :
-	    answers_open(j->store, &j->handler, j->jqrun, &j->answers, err);
+	if (store_open(o->cli.store, !o->state && !o->as_of, &j->store,
+	    err) < 0 || answers_open(j->store, &j->handler, j->jqrun,
+	    &j->answers, err) < 0)
+		return -1;
+	if (o->retries >= 0)
+		answers_retry(j->answers, o->retries);
+	return !o->as_of ? 0 :
+	    answers_as_of(j->answers, o->position, o->time, err);
 }
 
 static int print_state(struct job *j, struct es_err *err)
@@ -377,9 +497,18 @@ static int print_state(struct job *j, struct es_err *err)
 
 static int run(struct job *j, struct es_err *err)
 {
+	int r;
+
 	if (load_handler(j, err) < 0 || open_answers(j, err) < 0)
 		return -1;
-	return j->o->state ? print_state(j, err) : answer_all(j, err);
+	if (j->o->state)
+		return print_state(j, err);
+	r = answer_all(j, err);
+	if (j->store && j->o->cli.verbose && j->answered > 1)
+		cli_warn(&j->o->cli, "%lld commands answered, %llu messages "
+		    "read", (long long)j->answered,
+		    (unsigned long long)find_messages_read(j->store));
+	return r;
 }
 
 static void release(struct job *j)
@@ -387,12 +516,10 @@ static void release(struct job *j)
 	struct options *o = j->o;
 
 	answers_close(j->answers);
-	answer_free(&j->answer);
 	given_close(j->given);
 	store_close(j->store);
 	jqrun_close(j->jqrun);
 	handler_free(&j->handler);
-	message_scratch_free(&j->scratch);
 	buf_free(&j->text);
 	form_free(&o->form);
 	query_free(&o->values);
@@ -401,7 +528,7 @@ static void release(struct job *j)
 
 int main(int argc, char **argv)
 {
-	struct options o = {0};
+	struct options o = {.retries = -1};
 	struct job j = {.o = &o};
 	struct es_err err = {0};
 	int status = ES_OK;

@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "answerimpl.h"
+#include "sys.h"
 
-/* ---- shared with answergiven.c ---- */
+/* ---- shared ---- */
 
 void answer_free(struct answer *a)
 {
@@ -16,6 +17,7 @@ void answer_free(struct answer *a)
 void answer_begin(struct answer *a)
 {
 	a->kind = ANSWER_DECIDED;
+	a->id = a->type = SPAN_NONE;
 	buf_truncate(&a->lines, 0);
 	buf_truncate(&a->reason, 0);
 	buf_truncate(&a->detail, 0);
@@ -42,14 +44,14 @@ int answer_check(const struct handler *h, enum message_kind kind,
 	    "decides %s", (int)type.n, type.p, h->path, list);
 }
 
-int answer_new_id(struct answers *a, struct span *out, struct es_err *err)
+int answer_new_id(char id[UUID_TEXT], struct span *out, struct es_err *err)
 {
 	unsigned char uuid[16];
 
 	if (hash_uuid7(uuid, err) < 0)
 		return -1;
-	hash_uuid_text(uuid, a->id);
-	*out = (struct span){a->id, UUID_TEXT - 1};
+	hash_uuid_text(uuid, id);
+	*out = (struct span){id, UUID_TEXT - 1};
 	return 0;
 }
 
@@ -87,23 +89,29 @@ static int fault(struct answers *a, const struct fold_result *result,
 	return r;
 }
 
-int answer_decide(struct answers *a, const struct message *m,
-    const struct partition *p, int64_t head, struct fold_result *result,
-    struct answer *out, struct es_err *err)
+int answer_take_result(struct attempt *t, struct es_err *err)
 {
-	if (fold_call(a->fold, JQ_DECIDE, p, head, buf_span(&a->line), result,
-	    err) < 0)
-		return -1;
-	switch (result->reply.result) {
+	const struct jqrun_reply *reply = &t->result.reply;
+
+	t->read = true;
+	switch (reply->result) {
 	case JQ_OK:
 		return 0;
 	case JQ_REJECTED:
-		answer_reject(out, result->reply.reason,
-		    result->reply.detail);
+		answer_reject(&t->out, reply->reason, reply->detail);
 		return 0;
 	default:
-		return fault(a, result, m, err);
+		return fault(t->a, &t->result, &t->m, err);
 	}
+}
+
+int answer_decide(struct attempt *t, int64_t head, struct es_err *err)
+{
+	t->read_at = head;
+	fold_result_free(&t->result);
+	return fold_call(t->a->fold, JQ_DECIDE, &t->p, head,
+	    buf_span(&t->line), &t->result, err) < 0 ? -1 :
+	    answer_take_result(t, err);
 }
 
 int answer_state(struct answers *a, const struct partition *p,
@@ -113,7 +121,9 @@ int answer_state(struct answers *a, const struct partition *p,
 	int64_t head = a->given ? given_head(a->given) : 0;
 	int r;
 
-	if (!a->given && store_head(a->store, &head, err) < 0)
+	if (a->what_if)
+		head = a->as_of;
+	else if (!a->given && store_head(a->store, &head, err) < 0)
 		return -1;
 	if (fold_call(a->fold, JQ_STATE, p, head, SPAN_NONE, &result,
 	    err) < 0)
@@ -141,6 +151,7 @@ static int open_answers(struct answers **out, struct store *s,
 	a->store = s;
 	a->given = g;
 	a->handler = h;
+	a->retries = ANSWER_RETRIES;
 	handler_definition(h, &a->definition);
 	if (buf_check(&a->definition, err) < 0 ||
 	    (s ? fold_open(s, h, j, &a->fold, err) :
@@ -164,14 +175,86 @@ int answers_given(struct given *g, const struct handler *h, struct jqrun *j,
 	return open_answers(out, NULL, g, h, j, err);
 }
 
+void answers_retry(struct answers *a, int64_t retries)
+{
+	a->retries = retries;
+}
+
+/* ---- as of then ---- */
+
+static int position_at(struct answers *a, int64_t head, int64_t *out,
+    struct es_err *err)
+{
+	struct query_bounds b = QUERY_BOUNDS_ALL;
+	struct query q = {.everything = true};
+	struct find *f;
+	struct message m;
+	int r;
+
+	b.until = a->as_of_time;
+	b.reverse = true;
+	b.limit = 1;
+	*out = 0;
+	if (find_open(a->store, &q, &b, head, &f, err) < 0)
+		return -1;
+	r = find_next(f, &m, err);
+	if (r > 0)
+		*out = m.position;
+	find_close(f);
+	return r < 0 ? -1 : 0;
+}
+
+int answers_as_of(struct answers *a, int64_t position, int64_t time,
+    struct es_err *err)
+{
+	struct message m;
+	int64_t head;
+	int r;
+
+	if (store_head(a->store, &head, err) < 0)
+		return -1;
+	a->what_if = true;
+	a->as_of_time = time > 0 ? time : 1;
+	if (position < 0)
+		return head ? position_at(a, head, &a->as_of, err) : 0;
+	a->as_of = position < head ? position : head;
+	a->as_of_time = sys_now();
+	if (a->as_of == 0)
+		return 0;
+	r = store_get(a->store, a->as_of, &m, err);
+	if (r > 0)
+		a->as_of_time = m.stored_at;
+	return r < 0 ? -1 : 0;
+}
+
+/* ---- closing ---- */
+
+static void free_attempt(struct attempt *t)
+{
+	if (!t)
+		return;
+	message_scratch_free(&t->in.scratch);
+	buf_free(&t->in.line);
+	buf_free(&t->in.text);
+	answer_free(&t->out);
+	buf_free(&t->line);
+	buf_free(&t->key);
+	message_scratch_free(&t->scratch);
+	partition_free(&t->p);
+	fold_result_free(&t->result);
+	free(t);
+}
+
 void answers_close(struct answers *a)
 {
+	size_t i;
+
 	if (!a)
 		return;
 	fold_close(a->fold);
+	for (i = 0; i < ANSWER_WINDOW; i++)
+		free_attempt(a->ring[i]);
 	buf_free(&a->definition);
-	buf_free(&a->line);
 	buf_free(&a->again);
-	message_scratch_free(&a->scratch);
 	free(a);
 }

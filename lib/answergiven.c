@@ -1,35 +1,36 @@
-/* answer: a command decided on a history in memory. */
+/* answer: commands of which nothing is stored, on a history in memory or in a
+ * log as it was. */
 #include <stdlib.h>
 
 #include "answerimpl.h"
 #include "sys.h"
 
 /* As store_preview() prints it: no position. */
-static int print_command(struct answers *a, struct message *m,
-    struct es_err *err)
+static int print_command(struct attempt *t, struct es_err *err)
 {
-	struct buf *line = &a->again;
+	struct buf *line = &t->a->again;
 
 	buf_truncate(line, 0);
-	m->position = 0;
-	message_print(line, m);
-	buf_truncate(&a->line, 0);
+	t->m.position = 0;
+	message_print(line, &t->m);
+	buf_truncate(&t->line, 0);
 	if (buf_check(line, err) < 0)
 		return -1;
 	/* {"position":0,"id":… */
-	buf_addc(&a->line, '{');
-	buf_add(&a->line, line->p + sizeof "{\"position\":0," - 1,
+	buf_addc(&t->line, '{');
+	buf_add(&t->line, line->p + sizeof "{\"position\":0," - 1,
 	    line->n - sizeof "{\"position\":0,");
-	return buf_check(&a->line, err);
+	return buf_check(&t->line, err);
 }
 
-static int complete_command(struct answers *a, struct message *m,
-    struct buf *time, struct es_err *err)
+static int complete_command(struct attempt *t, struct buf *time,
+    struct es_err *err)
 {
+	struct message *m = &t->m;
 	int64_t micros;
 
 	m->kind = KIND_COMMAND;
-	if (!m->id.p && answer_new_id(a, &m->id, err) < 0)
+	if (!m->id.p && answer_new_id(t->id, &m->id, err) < 0)
 		return -1;
 	if (!m->causation_id.p)
 		m->causation_id = m->id;
@@ -68,15 +69,14 @@ static void print_event(const struct message *m, struct buf *out)
 	buf_adds(out, "}\n");
 }
 
-/* The next command sees the events of those before it. */
-static int add_events(struct answers *a, const struct message *m,
-    const struct fold_result *result, struct answer *out, struct es_err *err)
+static int print_events(struct attempt *t, bool add, struct es_err *err)
 {
+	const struct message *m = &t->m;
 	struct made *made;
 	size_t n, i;
 	int r;
 
-	if (decide_outputs(&result->reply, &made, &n, err) < 0)
+	if (decide_outputs(&t->result.reply, &made, &n, err) < 0)
 		return -1;
 	r = decide_only_events(made, n, err);
 	for (i = 0; i < n && r == 0; i++) {
@@ -91,35 +91,35 @@ static int add_events(struct answers *a, const struct message *m,
 			e.payload = SPAN_LIT("{}");
 		if (!e.metadata.p)
 			e.metadata = SPAN_LIT("{}");
-		print_event(&e, &out->lines);
-		r = given_add(a->given, &e, m->stored_at, err);
+		print_event(&e, &t->out.lines);
+		/* The next command sees the events of those before it. */
+		if (add)
+			r = given_add(t->a->given, &e, m->stored_at, err);
 	}
 	free(made);
 	if (r < 0)
-		return answer_at_handler(a->handler, m, err);
-	return buf_check(&out->lines, err);
+		return answer_at_handler(t->a->handler, m, err);
+	return buf_check(&t->out.lines, err);
 }
 
-static int decide(struct answers *a, const struct message *m,
-    struct answer *out, struct es_err *err)
+static int decide(struct attempt *t, struct es_err *err)
 {
-	struct fold_result result = {0};
-	struct partition p;
-	int r = 0;
+	struct answers *a = t->a;
 
-	if (decide_partition(NULL, a->handler, m, &p, &out->reason, err) < 0)
+	partition_free(&t->p);
+	if (decide_partition(NULL, a->handler, &t->m, &t->p, &t->out.reason,
+	    err) < 0)
 		return -1;
-	if (out->reason.n)
-		out->kind = ANSWER_REJECTED;
-	else
-		r = answer_decide(a, m, &p, given_head(a->given), &result,
-		    out, err);
-	if (r == 0 && out->kind == ANSWER_DECIDED)
-		r = given_add(a->given, m, m->stored_at, err) < 0 ? -1 :
-		    add_events(a, m, &result, out, err);
-	partition_free(&p);
-	fold_result_free(&result);
-	return r;
+	if (t->out.reason.n) {
+		t->out.kind = ANSWER_REJECTED;
+		return 0;
+	}
+	if (answer_decide(t, given_head(a->given), err) < 0)
+		return -1;
+	if (t->out.kind != ANSWER_DECIDED)
+		return 0;
+	return given_add(a->given, &t->m, t->m.stored_at, err) < 0 ? -1 :
+	    print_events(t, true, err);
 }
 
 static struct message message_of(const struct draft *d)
@@ -132,21 +132,32 @@ static struct message message_of(const struct draft *d)
 	    .created_at = d->created_at, .stored_at = d->stored_at};
 }
 
-int answer_given(struct answers *a, const struct draft *command,
-    struct answer *out, struct es_err *err)
+int answer_given(struct attempt *t, struct es_err *err)
 {
-	struct message m = message_of(command);
 	struct buf time = {0};
 	int r;
 
-	answer_begin(out);
-	if (answer_check(a->handler, m.kind, m.type, err) < 0) {
-		out->bad_command = true;
+	t->m = message_of(&t->in.draft);
+	if (answer_check(t->a->handler, t->m.kind, t->m.type, err) < 0) {
+		t->out.bad_command = true;
 		return -1;
 	}
-	r = complete_command(a, &m, &time, err) < 0 ||
-	    print_command(a, &m, err) < 0 || decide(a, &m, out, err) < 0 ?
-	    -1 : 0;
+	r = complete_command(t, &time, err) < 0 ||
+	    print_command(t, err) < 0 || decide(t, err) < 0 ? -1 : 0;
+	/* The time is gone, and the caller asks for no more than these. */
+	t->out.id = t->m.id;
+	t->out.type = t->m.type;
 	buf_free(&time);
 	return r;
+}
+
+int answer_what_if(struct attempt *t, struct es_err *err)
+{
+	if (attempt_begin(t, err) < 0 || attempt_prepare(t, err) < 0)
+		return -1;
+	if (t->state == ATTEMPT_NEW &&
+	    answer_decide(t, t->a->as_of, err) < 0)
+		return -1;
+	return t->out.kind != ANSWER_DECIDED ? 0 :
+	    print_events(t, false, err);
 }

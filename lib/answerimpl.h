@@ -1,10 +1,50 @@
 /*
- * answerimpl: what answer.c and answergiven.c share; not for others.
+ * answerimpl: what the files of answer share; not for others.
+ *
+ * answercommand.c does what concerns one command, answerstore.c has the window
+ * and the transactions, answergiven.c what is only printed.  The worker is
+ * asked in answerstore.c and, waiting, by answer_decide().
  */
 #ifndef ES_ANSWERIMPL_H
 #define ES_ANSWERIMPL_H
 
 #include "answer.h"
+
+enum attempt_state {
+	ATTEMPT_NEW,	/* it has to be decided */
+	ATTEMPT_ASKED,	/* the worker is at it */
+	ATTEMPT_KNOWN,	/* answer, or fault, is there; not stored yet */
+	ATTEMPT_DONE
+};
+
+/* One command on its way to its answer. */
+struct attempt {
+	struct answer_input in;
+	struct answers *a;
+	struct answer out;
+	enum attempt_state state;
+	struct draft d;
+	char id[UUID_TEXT];	/* when it came without one */
+	int64_t position;	/* where it is stored; 0: it is new */
+	int64_t now;		/* its stored_at, while it is new */
+	struct buf line;	/* what the handler is given */
+	struct message_scratch scratch;
+	struct message m;	/* of that line */
+	struct partition p;
+	struct buf key;		/* the partition's text, */
+	uint64_t hash;		/* and its hash */
+	struct fold_result result;
+	int64_t read_at;
+	int64_t appended;	/* by this process, when it was read */
+	bool read;		/* the answer depends on what was read */
+	bool told;		/* it is an outcome of before */
+	bool inside;		/* decided in the open transaction */
+	bool faulted;		/* `fault` is what came of it, */
+	bool certain;		/* whatever has changed */
+	bool stale;		/* what was prepared is of before */
+	int conflicts;
+	struct es_err fault;
+};
 
 struct answers {
 	struct store *store;
@@ -12,28 +52,68 @@ struct answers {
 	const struct handler *handler;
 	struct fold *fold;
 	struct buf definition;
-	char id[UUID_TEXT];
-	/* the command that is being answered */
-	struct buf line, again;
-	struct message_scratch scratch;
+	struct buf again;	/* for answergiven.c */
+	int64_t retries;
+	bool what_if;
+	int64_t as_of, as_of_time;	/* with what_if */
+	/* the window: a ring, the oldest one at `first` */
+	struct attempt *ring[ANSWER_WINDOW];
+	size_t first, n, done;	/* the first `done` of n are answered */
+	size_t asked;		/* that the worker is at */
+	size_t bytes;		/* of the lines in it */
+	bool taken;		/* answer_next() has given the oldest one */
+	const struct attempt *failed;	/* whose fault answers_run() gave */
+	int64_t clock;		/* no new command is earlier */
+	int64_t appended;	/* messages, by this process */
+	int64_t newest;		/* the last of them */
+	int64_t inside_us;	/* what a decision inside takes, about */
 };
 
+/* ---- answer.c ---- */
+
+void answer_free(struct answer *);
 void answer_begin(struct answer *);
 /* Its kind and type are those of a command that the handler decides. */
 int answer_check(const struct handler *, enum message_kind, struct span type,
     struct es_err *err);
 /* A new id. */
-int answer_new_id(struct answers *, struct span *out, struct es_err *err);
+int answer_new_id(char id[UUID_TEXT], struct span *out, struct es_err *err);
 void answer_reject(struct answer *, struct span reason, struct span detail);
 /* Put FILE and command in front of a fault. */
 int answer_at_handler(const struct handler *, const struct message *,
     struct es_err *err);
+/* The worker's result of t is its answer; -1: a fault. */
+int answer_take_result(struct attempt *, struct es_err *err);
 /*
- * Decide the command m, whose text is a->line, as of `head`: 0 with outputs in
- * *result, or rejected in *out; -1 for a fault.
+ * Decide t, whose text is t->line, as of `head`, and wait for it, with nothing
+ * else under way: 0 with outputs in t->result, or rejected; -1: a fault.
  */
-int answer_decide(struct answers *, const struct message *m,
-    const struct partition *, int64_t head, struct fold_result *result,
-    struct answer *out, struct es_err *err);
+int answer_decide(struct attempt *, int64_t head, struct es_err *err);
+
+/* ---- answercommand.c ---- */
+
+/* Forget what came of it so far. */
+void attempt_forget(struct attempt *);
+/* A new one, whose `in` is filled. */
+int attempt_begin(struct attempt *, struct es_err *err);
+/*
+ * Look it up, and find its text and its partition: it is then KNOWN when there
+ * is an outcome or it is rejected without reading, else NEW.
+ */
+int attempt_prepare(struct attempt *, struct es_err *err);
+/* A command that was never in the log leaves nothing there when rejected. */
+bool attempt_stores_nothing(const struct attempt *);
+/* 1: it, or what was read for it, is another than when it was decided. */
+int attempt_changed(struct attempt *, struct es_err *err);
+/*
+ * In the transaction: append command, events and outcome.  1: it cannot stand
+ * as it was decided; *written: and the transaction has to be rolled back.
+ */
+int attempt_put(struct attempt *, bool *written, struct es_err *err);
+
+/* ---- answergiven.c ---- */
+
+int answer_given(struct attempt *, struct es_err *err);
+int answer_what_if(struct attempt *, struct es_err *err);
 
 #endif

@@ -94,6 +94,7 @@ static const struct cli_flag flags[] = {
 	    "print every message that can be read"},
 	{CLI_AS_OF, 0, "--as-of", "POS|TIME",
 	    "as it was at this position, or at this time"},
+	{CLI_REJECTIONS, 0, "--rejections", NULL, "print rejections, too"},
 	{CLI_DELETE, 0, "--delete", NULL, "remove a store with all its files"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},

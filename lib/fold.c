@@ -124,6 +124,13 @@ void fold_result_free(struct fold_result *r)
 	*r = (struct fold_result){0};
 }
 
+void fold_forget(struct fold *f)
+{
+	/* Those under way must not be kept either. */
+	f->erasures++;
+	slots_forget(f->slots);
+}
+
 size_t fold_pending(const struct fold *f)
 {
 	return f->pending;

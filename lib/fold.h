@@ -89,6 +89,8 @@ int fold_open_given(struct given *, const struct handler *, struct jqrun *,
  * calls private: for pages.
  */
 void fold_hide_private(struct fold *);
+/* No state is kept: what was read was rolled back. */
+void fold_forget(struct fold *);
 /*
  * Not the jqrun.  What is still under way in it is lost: its replies must be
  * taken by nobody.
@@ -116,6 +118,8 @@ void fold_result_free(struct fold_result *);
 
 /* 1, 0 when none is complete yet (poll the jqrun), -1. */
 int fold_next(struct fold *, struct fold_result *, struct es_err *err);
+/* Wait for at least one reply; 0 also when nothing is under way. */
+int fold_wait(struct fold *, struct es_err *err);
 size_t fold_pending(const struct fold *);
 /* Nothing else may be under way. */
 int fold_call(struct fold *, enum jqrun_op op, const struct partition *,

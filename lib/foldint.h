@@ -74,7 +74,5 @@ struct fold {
 int fold_submit_op(struct fold *, struct op *, struct es_err *err);
 /* A worker that was started again has no states. */
 void fold_check_generation(struct fold *);
-/* Take in at least one reply; 0 also when nothing is under way. */
-int fold_wait(struct fold *, struct es_err *err);
 
 #endif

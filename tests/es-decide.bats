@@ -514,6 +514,225 @@ END
     assert_equal "$(wc -l <one.out)" 5
 }
 
+# commands N: a line each, at random, for few items, some with an id that may
+# be there already, and some that lack the item.
+commands() {
+    local i item
+    for ((i = 0; i < $1; i++)); do
+        item=i$((RANDOM % 3))
+        case $((RANDOM % 8)) in
+        0 | 1) echo '{"type":"stock.add","payload":{"item":"'$item'","n":1}}' ;;
+        2) take $item ',"id":"same-'$item'"' ;;
+        3) echo '{"type":"stock.take","payload":{}}' ;;
+        *) take $item "" ;;
+        esac
+    done
+}
+
+# of_all FILE: what counts of answers and messages.
+of_all() {
+    jq -c '{position, type, payload, metadata, reason, detail}' "$1"
+}
+
+@test "states that are kept give what fresh ones give" {
+    seed=${SEED:-$RANDOM}
+    echo "SEED=$seed"
+    RANDOM=$seed
+    commands "${COMMANDS:-40}" >in
+    es-init -s one.db
+    es-init -s each.db
+    es-decide -s one.db --rejections stock.jq in >one.out 2>one.err ||
+        [ $? -eq 4 ]
+    while IFS= read -r line; do
+        es-decide -s each.db --rejections stock.jq <<<"$line" || [ $? -eq 4 ]
+    done <in >each.out 2>each.err
+    assert_equal "$(of_all one.out)" "$(of_all each.out)"
+    assert_equal "$(es-query -s one.db | of_all -)" \
+        "$(es-query -s each.db | of_all -)"
+    same='select handled, partition, attempt, first, last from provenance'
+    assert_equal "$(sqlite3 -readonly one.db "$same")" \
+        "$(sqlite3 -readonly each.db "$same")"
+    es-query -s one.db >given
+    for item in i0 i1 i2; do
+        assert_equal "$(es-decide -s one.db --state -p item=$item stock.jq)" \
+            "$(es-decide --given given --state -p item=$item stock.jq)"
+    done
+}
+
+@test "what all items read is seen by each command behind it" {
+    cat >shop.jq <<'END'
+def about: {partition_by: ["shop", "item"]};
+def evolve($e):
+    apply($e; "shop.closed"; .closed = true)
+  | apply($e; "shop.sold"; .sold += 1);
+def decide($c):
+    on($c; "shop.close"; event("shop.closed"; {shop: $c.payload.shop})),
+    on($c; "shop.sell"; .sold as $n | require(.closed | not; "closed")
+      | event("shop.sold"; $c.payload + {before: $n}));
+END
+    sell() {
+        printf '{"type":"shop.sell","payload":{"shop":"s","item":"%s"}}\n' "$@"
+    }
+    { sell a b c a
+      echo '{"type":"shop.close","payload":{"shop":"s","item":"z"}}'
+      sell d a e; } >in
+    es-init
+    run --separate-stderr es-decide shop.jq in
+    assert_failure 4
+    assert_equal "$(jq -c '[.type, .payload.item, .payload.before]' \
+        <<<"$output")" '["shop.sold","a",null]
+["shop.sold","b",null]
+["shop.sold","c",null]
+["shop.sold","a",1]
+["shop.closed",null,null]'
+    assert_stderr 'es-decide: in:6: rejected: closed
+es-decide: in:7: rejected: closed
+es-decide: in:8: rejected: closed'
+    assert_equal "$(stored)" 10
+    run --separate-stderr es-check
+    assert_success
+}
+
+@test "a fault among many: those before it are stored, and nothing of it" {
+    es-init
+    fine() {
+        printf '{"type":"wrong.fine","payload":{"item":"%s"}}\n' "$@"
+    }
+    # The types are looked at as the events are appended, behind the command.
+    for bad in type own late; do
+        { fine a b a c a
+          echo '{"id":"bad","type":"wrong.'$bad'","payload":{"item":"a"}}'
+          fine a d; } >in
+        before=$(stored)
+        run --separate-stderr es-decide wrong.jq in
+        assert_failure 1
+        assert_equal "$(jq -r .payload.item <<<"$output" | paste -sd' ')" \
+            'a b a c a'
+        assert_error_line es-decide "^es-decide: wrong.jq: decide: wrong.$bad bad: "
+        assert_equal "$(stored)" $((before + 10))
+    done
+    assert_equal "$(es-query --count --id bad)" 0
+    run --separate-stderr es-check
+    assert_success
+}
+
+@test "a line that is wrong: those before it are answered" {
+    store
+    { take a "" b ""; echo '{"type":"stock.take"'; take a ""; } >in
+    run --separate-stderr es-decide stock.jq in
+    assert_failure 1
+    assert_equal "${#lines[@]}" 2
+    assert_error_line es-decide '^es-decide: in:3: '
+    assert_equal "$(stored)" 6
+}
+
+@test "deciding 1,000 times on 10,000 messages does not read them 1,000 times" {
+    es-init
+    seq 10000 | sed 's/.*/{"type":"stock.added","payload":{"item":"a","n":1}}/' |
+        es-append -q
+    takes 1000 >in
+    es-decide -v stock.jq in >out 2>err
+    assert_equal "$(wc -l <out)" 1000
+    # Each event is read once more, as the next command's; a few twice, where
+    # they were read before and after a commit.
+    run cat err
+    assert_output --regexp \
+        '^es-decide: 1000 commands answered, [0-9]+ messages read$'
+    n=${output##*answered, }
+    n=${n% messages*}
+    echo "$n messages"
+    [ "$n" -ge 10000 ]
+    [ "$n" -le 12000 ]
+}
+
+# ---- conflicts ----
+
+@test "--retries is a number, for what can be in conflict" {
+    store
+    for bad in -1 x; do
+        run --separate-stderr es-decide --retries "$bad" stock.jq -t stock.take
+        assert_failure 2
+        assert_error_line es-decide 'retries'
+    done
+    for other in '--as-of 1' '--given /dev/null' '--state -p item=a'; do
+        # shellcheck disable=SC2086 # a flag and its argument
+        run --separate-stderr es-decide --retries 1 $other stock.jq
+        assert_failure 2
+        assert_error_line es-decide "^es-decide: --retries: not with ${other%% *}"
+    done
+    es-decide -q --retries 0 stock.jq -t stock.take item=a
+    assert_equal "$(stored)" 4
+}
+
+# ---- rejections as data ----
+
+@test "--rejections prints them in their place" {
+    store
+    take a ',"id":"c1"' c ',"id":"c2"' b ',"id":"c3"' >in
+    run --separate-stderr es-decide --rejections stock.jq in
+    assert_failure 4
+    assert_equal "$(jq -r '.rejected // .causation_id' <<<"$output" |
+        paste -sd' ')" 'c1 c2 c3'
+    assert_line --index 1 '{"rejected":"c2","type":"stock.take","reason":"sold out","detail":{"left":0}}'
+    assert_stderr 'es-decide: in:2: rejected: sold out'
+    run --separate-stderr es-decide -q --rejections --given /dev/null stock.jq \
+        --id c9 -t stock.take thing=a
+    assert_failure 4
+    assert_output '{"rejected":"c9","type":"stock.take","reason":"does not carry item (stock is partitioned by it)","detail":null}'
+    run --separate-stderr es-decide --rejections --state -p item=a stock.jq
+    assert_failure 2
+    assert_error_line es-decide 'not with --state'
+}
+
+# ---- as it was ----
+
+@test "--as-of decides and folds as of then, and appends nothing" {
+    store
+    es-decide -q stock.jq -t stock.take item=b
+    assert_equal "$(es-decide --state -p item=b --as-of 2 stock.jq)" '{"stock":1}'
+    assert_equal "$(es-decide --state -p item=b --as-of 1 stock.jq)" '{"stock":0}'
+    assert_equal "$(es-decide --state -p item=b --as-of 99 stock.jq)" '{"stock":0}'
+    then=$(es-query -b 3 --tail 1 | jq -r .stored_at)
+    assert_equal "$(es-decide --state -p item=b --as-of "$then" stock.jq)" \
+        '{"stock":1}'
+    assert_equal "$(es-decide --state -p item=a --as-of 1d stock.jq)" \
+        '{"stock":0}'
+    take b "" b "" >in
+    run --separate-stderr es-decide --as-of 2 stock.jq in
+    assert_success
+    assert_output '{"kind":"event","type":"stock.taken","version":1,"payload":{"item":"b"},"metadata":{}}
+{"kind":"event","type":"stock.taken","version":1,"payload":{"item":"b"},"metadata":{}}'
+    run --separate-stderr es-decide --as-of 4 stock.jq in
+    assert_failure 4
+    refute_output
+    assert_equal "$(stored)" 4
+}
+
+@test "--as-of: one that is in the log is decided anew; its time is then" {
+    cat >time.jq <<'END'
+def decide($c): on($c; "time.ask"; event("time.told"; {at: $c.stored_at}));
+END
+    es-init
+    es-append -q --kind command --id q -t time.ask
+    es-decide -q time.jq <<<"$(es-query --id q)"
+    then=$(es-query --id q | jq -r .stored_at)
+    run --separate-stderr es-decide --as-of 1 time.jq <<<"$(es-query --id q)"
+    assert_success
+    assert_equal "$(jq -r .payload.at <<<"$output")" "$then"
+    run --separate-stderr es-decide --as-of 1 time.jq -t time.ask
+    assert_equal "$(jq -r .payload.at <<<"$output")" "$then"
+    run --separate-stderr es-decide --as-of 2020-02-29T12:00:00Z time.jq \
+        -t time.ask
+    assert_equal "$(jq -r .payload.at <<<"$output")" \
+        2020-02-29T12:00:00.000000Z
+    run --separate-stderr es-decide --as-of soon time.jq -t time.ask
+    assert_failure 2
+    assert_error_line es-decide '^es-decide: --as-of: must be a position'
+    run --separate-stderr es-decide --as-of 1 --given /dev/null time.jq
+    assert_failure 2
+    assert_error_line es-decide 'not with --given'
+}
+
 # ---- the state ----
 
 @test "--state prints the state of a partition" {
@@ -651,7 +870,7 @@ END
 
 @test "flags that do not exist yet are usage errors" {
     store
-    for flag in --as-of=1 --retries=2 --rejections --check; do
+    for flag in --check; do
         run --separate-stderr es-decide "$flag" stock.jq -t stock.take item=a
         assert_failure 2
         assert_error_line es-decide "unknown option ${flag%%=*}"
