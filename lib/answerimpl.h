@@ -1,9 +1,9 @@
 /*
  * answerimpl: what the files of answer share; not for others.
  *
- * answercommand.c does what concerns one command, answerstore.c has the window
- * and the transactions, answergiven.c what is only printed.  The worker is
- * asked in answerstore.c and, waiting, by answer_decide().
+ * answercommand.c does what concerns one command, answerask.c has the window,
+ * answerstore.c the transactions, answergiven.c what is only printed.  The
+ * worker is asked in answerask.c and, waiting, by answer_decide().
  */
 #ifndef ES_ANSWERIMPL_H
 #define ES_ANSWERIMPL_H
@@ -110,6 +110,26 @@ int attempt_changed(struct attempt *, struct es_err *err);
  * as it was decided; *written: and the transaction has to be rolled back.
  */
 int attempt_put(struct attempt *, bool *written, struct es_err *err);
+
+/* ---- answerask.c ---- */
+
+/* The i-th of the window, in order of input. */
+struct attempt *answers_at(const struct answers *, size_t i);
+void answers_drop_taken(struct answers *);
+/* A fault that no other reading would change. */
+void attempt_fail(struct attempt *, const struct es_err *);
+/* attempt_prepare(); what is wrong is the attempt's fault. */
+void attempt_again(struct attempt *);
+/* Outside it would be overtaken again. */
+bool attempt_must_be_inside(const struct attempt *);
+/* Ask for all that have not to wait for one before them. */
+void answers_ask(struct answers *);
+/*
+ * Wait until the next n are decided as far as they can be outside, or the
+ * first one is and the others take long.  Who is to be decided inside has the
+ * worker for himself.
+ */
+int answers_wait(struct answers *, size_t n, struct es_err *err);
 
 /* ---- answergiven.c ---- */
 
