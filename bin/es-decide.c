@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "form.h"
+#include "group.h"
 #include "sys.h"
 
 static const char *const synopsis[] = {
@@ -444,12 +445,19 @@ static int load_handler(struct job *j, struct es_err *err)
 
 	if (handler_load(j->o->handler, h, err) < 0)
 		return -1;
-	if (h->kind != HANDLER_JQ)
-		return es_fail(err, ES_FAILED, "%s: not a jq handler, and "
-		    "es-decide runs no other", h->path);
+	if (h->kind == HANDLER_EXEC && (j->o->state || j->o->as_of))
+		return es_fail(err, ES_USAGE, "%s: an executable has no "
+		    "state, and reads for itself: %s goes with a jq file",
+		    h->path, j->o->state ? "--state" : "--as-of");
 	if (!j->o->state && !(h->ops & SCAN_DECIDE))
 		return es_fail(err, ES_FAILED, "%s: it decides nothing: "
-		    "there is no \"def decide($c):\"", h->path);
+		    "there is no \"%s\"", h->path, h->kind == HANDLER_EXEC ?
+		    "# es: decide TYPE..." : "def decide($c):");
+	if (h->kind == HANDLER_EXEC) {
+		if (j->o->deadline)
+			h->deadline_ms = j->o->deadline;
+		return 0;
+	}
 	if (handler_start(h, &limits, &j->jqrun, err) < 0)
 		return -1;
 	if (j->o->deadline)
@@ -476,6 +484,41 @@ static int open_answers(struct job *j, struct es_err *err)
 	    answers_as_of(j->answers, o->position, o->time, err);
 }
 
+/* In a new epoch no executable runs until somebody has said that it may. */
+static int check_held(const struct job *j, struct es_err *err)
+{
+	const char *name = j->handler.name;
+	struct groups *g;
+	struct group_row row;
+	int r;
+
+	if (!j->store || j->handler.kind != HANDLER_EXEC)
+		return 0;
+	if (groups_open(j->store, &g, err) < 0)
+		return -1;
+	r = group_load(g, name, &row, err);
+	if (r > 0) {
+		r = row.held ? es_fail(err, ES_FAILED, "%s: is held back: a "
+		    "new epoch has begun, and it would do again what it did "
+		    "for another store; let it go on with es-group adopt %s",
+		    name, name) : 0;
+		group_row_free(&row);
+	}
+	groups_close(g);
+	return r;
+}
+
+/* How a coprocess ends comes after all answers. */
+static int finish(struct job *j, struct es_err *err)
+{
+	buf_truncate(&j->text, 0);
+	if (answers_finish(j->answers, &j->text, err) < 0)
+		return -1;
+	if (j->text.n)
+		cli_warn(&j->o->cli, "%s", j->text.p);
+	return 0;
+}
+
 static int print_state(struct job *j, struct es_err *err)
 {
 	const struct query *v = &j->o->values;
@@ -499,11 +542,14 @@ static int run(struct job *j, struct es_err *err)
 {
 	int r;
 
-	if (load_handler(j, err) < 0 || open_answers(j, err) < 0)
+	if (load_handler(j, err) < 0 || open_answers(j, err) < 0 ||
+	    check_held(j, err) < 0)
 		return -1;
 	if (j->o->state)
 		return print_state(j, err);
 	r = answer_all(j, err);
+	if (r == 0)
+		r = finish(j, err);
 	if (j->store && j->o->cli.verbose && j->answered > 1)
 		cli_warn(&j->o->cli, "%lld commands answered, %llu messages "
 		    "read", (long long)j->answered,

@@ -108,6 +108,8 @@ int answer_take_result(struct attempt *t, struct es_err *err)
 int answer_decide(struct attempt *t, int64_t head, struct es_err *err)
 {
 	t->read_at = head;
+	if (t->a->handler->kind == HANDLER_EXEC)
+		return answer_execute(t, err);
 	fold_result_free(&t->result);
 	return fold_call(t->a->fold, JQ_DECIDE, &t->p, head,
 	    buf_span(&t->line), &t->result, err) < 0 ? -1 :
@@ -154,7 +156,8 @@ static int open_answers(struct answers **out, struct store *s,
 	a->retries = ANSWER_RETRIES;
 	handler_definition(h, &a->definition);
 	if (buf_check(&a->definition, err) < 0 ||
-	    (s ? fold_open(s, h, j, &a->fold, err) :
+	    (h->kind == HANDLER_EXEC ? answers_open_exec(a, err) :
+	    s ? fold_open(s, h, j, &a->fold, err) :
 	    fold_open_given(g, h, j, &a->fold, err)) < 0) {
 		answers_close(a);
 		return -1;
@@ -242,6 +245,7 @@ static void free_attempt(struct attempt *t)
 	message_scratch_free(&t->scratch);
 	partition_free(&t->p);
 	fold_result_free(&t->result);
+	buf_free(&t->executed);
 	free(t);
 }
 
@@ -256,5 +260,6 @@ void answers_close(struct answers *a)
 		free_attempt(a->ring[i]);
 	buf_free(&a->definition);
 	buf_free(&a->again);
+	answers_close_exec(a);
 	free(a);
 }

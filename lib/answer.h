@@ -25,6 +25,9 @@
  * such that read the log as it was and append nothing.  Both print kind, type,
  * version, tags, payload and metadata only.
  *
+ * An executable (jqrun is NULL) decides one command after the other, each with a
+ * transaction of its own; answers_finish() waits for the end of a coprocess.
+ *
  * Borrows store, handler and jqrun.
  */
 #ifndef ES_ANSWER_H
@@ -93,6 +96,11 @@ int answers_run(struct answers *, bool all, struct es_err *err);
 const struct answer *answer_next(struct answers *, const char **place);
 /* Whether a fault is the command's own; and its place. */
 const char *answers_bad_command(const struct answers *);
+
+/*
+ * No more comes: let a coprocess end.  note: how it failed to, if it did.
+ */
+int answers_finish(struct answers *, struct buf *note, struct es_err *err);
 
 /* A partition's state as JSON text, appended to out. */
 int answer_state(struct answers *, const struct partition *, struct buf *out,

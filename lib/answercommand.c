@@ -246,8 +246,8 @@ static int put_events(struct attempt *t, int64_t *first, int64_t *last,
 	size_t n;
 	int r;
 
-	if (decide_outputs(&t->result.reply, &made, &n, err) < 0)
-		return -1;
+	if (answer_outputs(t, &made, &n, err) < 0)
+		return answer_at_handler(a->handler, &t->m, err);
 	r = decide_only_events(made, n, err) < 0 ? -1 :
 	    decide_append(a->store, &t->m, made, n, first, last,
 	    &t->out.lines, err);
@@ -281,7 +281,8 @@ static int put_command(struct attempt *t, bool *written, struct es_err *err)
 		return 1;
 	*written = true;
 	t->out.stored = stored.position;
-	return !same_line(stored.line, &t->line);
+	/* An executable is not run again for a few seconds' difference. */
+	return t->a->fold ? !same_line(stored.line, &t->line) : 0;
 }
 
 static int record(struct attempt *t, int64_t command, int64_t first,

@@ -76,12 +76,13 @@ static int print_events(struct attempt *t, bool add, struct es_err *err)
 	size_t n, i;
 	int r;
 
-	if (decide_outputs(&t->result.reply, &made, &n, err) < 0)
-		return -1;
+	if (answer_outputs(t, &made, &n, err) < 0)
+		return answer_at_handler(t->a->handler, m, err);
 	r = decide_only_events(made, n, err);
 	for (i = 0; i < n && r == 0; i++) {
 		struct message e = {.kind = KIND_EVENT, .type = made[i].type,
 		    .version = made[i].version ? made[i].version : 1,
+		    .tags = made[i].tags,
 		    .payload = made[i].payload, .metadata = made[i].metadata,
 		    .causation_id = m->id,
 		    .correlation_id = m->correlation_id,

@@ -2,13 +2,15 @@
  * answerimpl: what the files of answer share; not for others.
  *
  * answercommand.c does what concerns one command, answerask.c has the window,
- * answerstore.c the transactions, answergiven.c what is only printed.  The
- * worker is asked in answerask.c and, waiting, by answer_decide().
+ * answerstore.c the transactions, answergiven.c what is only printed,
+ * answerexec.c what an executable decides.  The worker is asked in answerask.c
+ * and, waiting, by answer_decide().
  */
 #ifndef ES_ANSWERIMPL_H
 #define ES_ANSWERIMPL_H
 
 #include "answer.h"
+#include "execute.h"
 
 enum attempt_state {
 	ATTEMPT_NEW,	/* it has to be decided */
@@ -34,6 +36,7 @@ struct attempt {
 	struct buf key;		/* the partition's text, */
 	uint64_t hash;		/* and its hash */
 	struct fold_result result;
+	struct buf executed;	/* by an executable instead: its lines */
 	int64_t read_at;
 	int64_t appended;	/* by this process, when it was read */
 	bool read;		/* the answer depends on what was read */
@@ -50,7 +53,11 @@ struct answers {
 	struct store *store;
 	struct given *given;
 	const struct handler *handler;
-	struct fold *fold;
+	struct fold *fold;	/* NULL for an executable, which has */
+	struct executing *stream;	/* that, or a process a command, */
+	char *store_path;	/* absolute, */
+	struct message_scratch executed;	/* and for what it made */
+	struct arena keep;	/* these */
 	struct buf definition;
 	struct buf again;	/* for answergiven.c */
 	int64_t retries;
@@ -130,6 +137,18 @@ void answers_ask(struct answers *);
  * worker for himself.
  */
 int answers_wait(struct answers *, size_t n, struct es_err *err);
+
+/* ---- answerexec.c ---- */
+
+/* The same of an executable: t->executed, or rejected; -1: a fault. */
+int answer_execute(struct attempt *, struct es_err *err);
+/* What came of t, whatever decided it: malloced, borrows from t and answers. */
+int answer_outputs(struct attempt *, struct made **, size_t *n,
+    struct es_err *err);
+/* answers_run() for an executable and a store. */
+int answers_execute(struct answers *, bool all, struct es_err *err);
+int answers_open_exec(struct answers *, struct es_err *err);
+void answers_close_exec(struct answers *);
 
 /* ---- answergiven.c ---- */
 

@@ -263,6 +263,8 @@ int answers_run(struct answers *a, bool all, struct es_err *err)
 	a->failed = NULL;
 	if (a->given || a->what_if)
 		return run_plain(a, err);
+	if (!a->fold)
+		return answers_execute(a, all, err);
 	while (a->done < a->n && (all || a->done == 0)) {
 		answers_ask(a);
 		n = a->n - a->done;

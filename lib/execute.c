@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "execute.h"
+#include "executeimpl.h"
 #include "sys.h"
 
 extern char **environ;

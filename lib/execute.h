@@ -26,9 +26,9 @@
 #ifndef ES_EXECUTE_H
 #define ES_EXECUTE_H
 
-#include "handler.h"
+#include "arena.h"
+#include "decide.h"
 #include "proc.h"
-#include "store.h"
 
 #define EXECUTE_AHEAD 256		/* messages on their way at most */
 #define EXECUTE_DEADLINE_MS 60000
@@ -92,6 +92,18 @@ bool execute_running(const struct executing *);
 /* How it ended without a message to tell it of, or NULL; until it is asked. */
 const char *execute_note(struct executing *);
 
+/* ---- either, waiting; for one that decides ---- */
+
+/*
+ * One message after another; stream NULL: a process.  Never EXECUTE_AGAIN.
+ * After 0 out is to be freed.
+ */
+int execute_call(const struct handler *, struct executing *stream,
+    const struct message *, struct span line, const char *store,
+    struct execute *out, struct es_err *err);
+/* Let a coprocess come to its end, and wait for it. */
+int execute_finish(struct executing *, struct es_err *err);
+
 /* ---- what it printed ---- */
 
 /* The next line that is not empty, and its number: false at the end. */
@@ -113,15 +125,16 @@ int execute_append(struct store *, struct message_scratch *,
     const struct message *handled, struct span lines, bool decides,
     int64_t *first, int64_t *last, struct buf *printed, struct es_err *err);
 
+/*
+ * The lines as an array (malloced), whose spans borrow from lines and keep; kind
+ * and type are still to be looked at.  Errors name the line.
+ */
+int execute_made(struct span lines, struct message_scratch *,
+    struct arena *keep, struct made **out, size_t *n, struct es_err *err);
+
 /* 1: {"reject":"REASON"}, with the text in reason; 0: another line; -1: a
  * fault of its form. */
 int execute_is_rejection(struct span line, struct buf *reason,
     struct es_err *err);
-
-/* ---- for executestream.c ---- */
-
-/* With m NULL: without what belongs to one message.  malloced, borrows text. */
-char **execute_environment(const struct handler *, const struct message *m,
-    int attempt, const char *store, struct buf *text, struct es_err *err);
 
 #endif

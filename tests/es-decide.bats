@@ -862,7 +862,7 @@ END
     chmod +x run.sh
     run --separate-stderr es-decide run.sh -t a.b
     assert_failure 1
-    assert_error_line es-decide 'run.sh: not a jq handler'
+    assert_error_line es-decide 'run.sh: it decides nothing'
     run --separate-stderr es-decide
     assert_failure 2
     assert_error_line es-decide 'HANDLER is missing'

@@ -208,6 +208,153 @@ END
     assert_equal "$(count -s copy.db -t a.b)" 1
 }
 
+# A decider that takes two places a show.
+seats() {
+    handler seats <<'END'
+#!/bin/sh
+# es: decide shows.take_seat
+# es: partition_by show_id
+env | grep ^ES_ | sort >seen
+[ -z "$ES_STORE" ] || [ "$(es-query --count -t shows.seat_taken)" -lt 2 ] ||
+    { echo '{"reject":"sold out"}'; exit; }
+jq -c '{type: "shows.seat_taken", tags: ["by:\(.id)"], payload}'
+END
+}
+
+@test "es-decide: a command in, events out, with the outcome" {
+    es-init
+    seats
+    run --separate-stderr es-decide ./seats -t shows.take_seat --id c1 show_id=s1
+    assert_success
+    assert_stderr
+    assert_equal "$(jq -c '[.position, .kind, .type, .tags, .payload, .causation_id]' <<<"$output")" \
+        '[2,"event","shows.seat_taken",["by:c1"],{"show_id":"s1"},"c1"]'
+    assert_equal "$(cat seen)" "ES_ATTEMPT=1
+ES_ID=c1
+ES_KEY=seats/c1
+ES_REPLAYING=0
+ES_STORE=$PWD/es.db
+ES_TYPE=shows.take_seat"
+    # Once more it is not run, and says the same.
+    rm seen
+    first=$output
+    run --separate-stderr es-decide ./seats -t shows.take_seat --id c1 show_id=s1
+    assert_success
+    assert_output "$first"
+    assert_not_exists seen
+    # One that the log holds, and one that is new, rejected.
+    es-append -q -t shows.take_seat --kind command --id c2 show_id=s1
+    es-decide -q ./seats -t shows.take_seat --id c2 show_id=s1
+    assert_regex "$(cat seen)" 'ES_POSITION=3'
+    es-append -q -t shows.take_seat --kind command --id c3 show_id=s1
+    printf '{"id":"%s","type":"shows.take_seat","payload":{"show_id":"s1"}}\n' c3 c4 >in
+    run --separate-stderr es-decide ./seats in
+    assert_failure 4
+    refute_output
+    assert_stderr 'es-decide: in:1: rejected: sold out
+es-decide: in:2: rejected: sold out'
+    assert_equal "$(es-query -t es.command_rejected | jq -r .payload.command_id)" c3
+    assert_equal "$(count)" 6
+}
+
+@test "es-decide: --given has no store, and appends nothing" {
+    seats
+    ES_STORE=$PWD/other.db run --separate-stderr es-decide --given /dev/null ./seats \
+        -t shows.take_seat --id c1 show_id=s1
+    assert_success
+    assert_output '{"kind":"event","type":"shows.seat_taken","version":1,"tags":["by:c1"],"payload":{"show_id":"s1"},"metadata":{}}'
+    refute [ "$(grep ES_STORE seen)" ]
+    assert_not_exists es.db
+    assert_not_exists other.db
+}
+
+@test "es-decide: faults of an executable, and what it cannot be asked" {
+    es-init
+    handler d <<'END'
+#!/bin/sh
+# es: decide a.do
+case $(jq -r .payload.x) in
+exit) echo "no stock" >&2; exit 3 ;;
+hang) sleep 1000 ;;
+command) echo '{"type":"a.do","kind":"command"}' ;;
+line) echo 'hello' ;;
+own) echo '{"type":"es.x"}' ;;
+esac
+END
+    for x in 'exit|exit 3: no stock' 'hang|killed after 0\.2 s' \
+        'command|output 1: a\.do: a command' 'line|output line 1: ' 'own|output 1: .*only es itself'; do
+        run --separate-stderr es-decide --deadline 200ms ./d -t a.do --id i x="${x%%|*}"
+        assert_failure 1
+        refute_output
+        assert_regex "$stderr" "es-decide: \\./d: decide: a\\.do i: ${x#*|}"
+    done
+    assert_equal "$(count)" 0
+    for flags in --state '--as-of 1'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr es-decide $flags ./d
+        assert_failure 2
+        assert_error_line es-decide 'an executable has no state'
+    done
+    handler gone <<'END'
+#!/nowhere/interpreter
+# es: decide a.do
+END
+    run -126 --separate-stderr es-decide ./gone -t a.do
+    assert_error_line es-decide 'its interpreter is not found'
+    chmod -x d
+    run -126 --separate-stderr es-decide ./d -t a.do
+    assert_error_line es-decide
+    run -127 --separate-stderr es-decide ./none -t a.do
+    assert_error_line es-decide
+    handler on <<'END'
+#!/bin/sh
+# es: on a.b
+END
+    run --separate-stderr es-decide ./on -t a.b
+    assert_failure 1
+    assert_error_line es-decide 'it decides nothing: there is no "# es: decide TYPE..."'
+}
+
+@test "es-decide: a coprocess decides one command after the other" {
+    es-init
+    handler d <<'END'
+#!/bin/sh
+# es: decide a.do
+# es: stream
+echo run >>runs
+jq -c --unbuffered 'if .payload.i % 3 == 0 then {rejected: .id, reason: "by three"}
+    else {type: "a.b", payload}, {done: .id} end'
+echo end >>runs
+END
+    for i in $(seq 30); do
+        printf '{"id":"c%d","type":"a.do","payload":{"i":%d}}\n' "$i" "$i"
+    done >in
+    run --separate-stderr es-decide ./d in
+    assert_failure 4
+    assert_equal "$(jq .payload.i <<<"$output" | wc -l)" 20
+    assert_equal "$(grep -c 'rejected: by three' <<<"$stderr")" 10
+    assert_equal "$(cat runs)" $'run\nend'
+    assert_equal "$(count)" 40
+}
+
+@test "es-decide runs no executable that a new epoch holds back" {
+    es-init
+    handler d <<'END'
+#!/bin/sh
+# es: decide a.do
+echo '{"type":"a.b"}'
+END
+    es-react -q ./d
+    es-copy copy.db
+    run --separate-stderr es-decide -s copy.db ./d -t a.do
+    assert_failure 1
+    assert_error_line es-decide 'd: is held back: .*es-group adopt d'
+    assert_equal "$(count -s copy.db -t a.)" 0
+    es-group -s copy.db adopt d
+    es-decide -q -s copy.db ./d -t a.do
+    assert_equal "$(count -s copy.db -t a.)" 2
+}
+
 # ---- a process a message ----
 
 @test "the environment is that of es-react and the message's, and nothing else of ES_" {
@@ -654,4 +801,45 @@ END
     run -126 --separate-stderr es-react ./h
     assert_error_line es-react 'h: stopped: .*its interpreter is not found'
     assert_equal "$(json h '[.state, .lag, .retrying]')" '["stopped",1,0]'
+}
+
+@test "a coprocess is many times as fast as a process a message" {
+    es-init
+    # The same shell, doing the same.
+    handler each <<'END'
+#!/bin/sh
+# es: on a.b
+# es: partition_by x
+IFS= read -r m
+printf '{"type":"a.c","payload":{"i":1}}\n'
+END
+    handler stream <<'END'
+#!/bin/sh
+# es: on a.b
+# es: partition_by x
+# es: stream
+while IFS= read -r m; do
+    id=${m#*'"id":"'}
+    printf '{"type":"a.d","payload":{"i":1}}\n{"done":"%s"}\n' "${id%%'"'*}"
+done
+END
+    es-react -q ./each ./stream
+    fill 400 100 a.b
+    from=${EPOCHREALTIME/./}
+    es-react ./each
+    each=$((${EPOCHREALTIME/./} - from))
+    from=${EPOCHREALTIME/./}
+    es-react ./stream
+    stream=$((${EPOCHREALTIME/./} - from))
+    assert_equal "$(count -t a.c) $(count -t a.d)" '400 400'
+    for n in 1 2 3 4 5 6 7; do
+        sed "s/\"m/\"n$n-/" <(for i in $(seq 400); do
+            printf '{"id":"m%d","type":"a.b","payload":{"x":"p%d","i":%d}}\n' "$i" $((i % 100)) "$i"
+        done) | es-append -q
+    done
+    from=${EPOCHREALTIME/./}
+    es-react ./stream
+    more=$((${EPOCHREALTIME/./} - from))
+    assert_equal "$(count -t a.d)" 3200
+    [ $((each / 400)) -gt $((more / 2800 * 3)) ]
 }
