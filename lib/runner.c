@@ -459,6 +459,9 @@ static int keep_alive(struct runner *r, bool *progress, struct es_err *err)
 	}
 	if (now < r->claim_at)
 		return 0;
+	/* What another store gets, this one's head does not tell. */
+	if (store_check_file(r->store, err) < 0)
+		return -1;
 	r->claim_at = now + CLAIM_MS;
 	for (i = 0; i < r->n_lanes; i++) {
 		struct lane *l = &r->lanes[i];

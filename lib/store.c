@@ -180,7 +180,7 @@ struct db *store_db(struct store *s)
 	return s->db;
 }
 
-static int check_file(const struct store *s, struct es_err *err)
+int store_check_file(const struct store *s, struct es_err *err)
 {
 	struct stat st;
 
@@ -196,7 +196,7 @@ int store_check_same(struct store *s, struct es_err *err)
 	bool same;
 	int r;
 
-	if (check_file(s, err) < 0)
+	if (store_check_file(s, err) < 0)
 		return -1;
 	if (db_outdated(s->db))
 		return es_fail(err, ES_FAILED, "%s: is being written, and "
@@ -302,7 +302,7 @@ int store_begin(struct store *s, struct es_err *err)
 	s->broken = s->epoch_begun = false;
 	s->before = s->head;
 	/* Who replaces or removes a store does it under this lock. */
-	if (check_file(s, err) < 0 || refresh(s, err) < 0) {
+	if (store_check_file(s, err) < 0 || refresh(s, err) < 0) {
 		store_rollback(s);
 		return -1;
 	}
