@@ -84,8 +84,11 @@ static int id_row(struct check *c, sqlite3_stmt *st, struct order *order,
 {
 	int64_t position = sqlite3_column_int64(st, 1);
 	char text[UUID_TEXT];
+	bool follows = ascends(order, st);
 
-	if (!ascends(order, st) && check_found(c, "ids",
+	if (buf_check(&order->id, err) < 0)
+		return -1;
+	if (!follows && check_found(c, "ids",
 	    check_span(c, id_text(st, 0, text)), "order",
 	    "an id behind the one before", "another", err) < 0)
 		return -1;
@@ -190,7 +193,7 @@ int check_ids(struct check *c, struct es_err *err)
 			break;
 	}
 	sqlite3_finalize(st);
-	r = r > 0 || order.id.failed ? -1 : r < 0 ?
+	r = r > 0 ? -1 : r < 0 ?
 	    check_unreadable(c, "ids", err) : compare(c, err);
 	buf_free(&order.id);
 	return r;
