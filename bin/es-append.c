@@ -23,7 +23,7 @@ static const char *const synopsis[] = {
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_KIND, CLI_TAG, CLI_META, CLI_CAUSE, CLI_EACH,
-	CLI_BATCH, CLI_SKIP_BAD, CLI_IMPORT, CLI_DRY_RUN, CLI_GUARD,
+	CLI_BATCH, CLI_SKIP_BAD, CLI_IMPORT, CLI_DRY_RUN, CLI_STRICT, CLI_GUARD,
 	CLI_UNLESS, CLI_KEY, CLI_PARTITION, CLI_OR, CLI_LAST, CLI_AFTER,
 	CLI_BEFORE, CLI_SINCE, CLI_UNTIL, CLI_CORRELATION, CLI_LIMIT,
 	CLI_TAIL, CLI_REVERSE, 0
@@ -81,7 +81,7 @@ struct options {
 	char **files;
 	int n_files;
 	struct form form;
-	bool each, import, dry, unless;
+	bool each, import, dry, unless, strict;
 	bool given;			/* a flag about each message */
 	int64_t lines;			/* of a batch; 0: no batches */
 	const char *guard, *bad;
@@ -112,7 +112,7 @@ static int take_unless(struct options *o, int id, struct es_err *err)
 		    "behind it stand only query flags", o->cli.arg);
 	if (id == CLI_META || id == CLI_CAUSE || id == CLI_EACH ||
 	    id == CLI_BATCH || id == CLI_SKIP_BAD || id == CLI_IMPORT ||
-	    id == CLI_DRY_RUN || id == CLI_GUARD || id == CLI_UNLESS)
+	    id == CLI_DRY_RUN || id == CLI_STRICT || id == CLI_GUARD || id == CLI_UNLESS)
 		return es_fail(err, ES_USAGE, "%s: has to stand before "
 		    "--unless", cli_flag_name(id));
 	return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);
@@ -144,6 +144,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	case CLI_DRY_RUN:
 		o->dry = true;
 		return 0;
+	case CLI_STRICT:
+		o->strict = true;
+		return 0;
 	case CLI_GUARD:
 		o->guard = o->cli.arg;
 		return 0;
@@ -167,6 +170,8 @@ static int check_import(const struct options *o, struct es_err *err)
 {
 	const char *other = about_lines(o);
 
+	if (o->strict)
+		other = "--strict";
 	if (o->guard || o->unless)
 		other = o->guard ? "--guard" : "--unless";
 	if (other)
@@ -428,6 +433,7 @@ static int begin(struct job *j, struct es_err *err)
 
 	if (store_open(o->cli.store, true, &j->store, err) < 0)
 		return -1;
+	store_set_strict(j->store, o->strict);
 	j->batch = (struct batch){.store = j->store,
 	    .condition = &j->condition, .form = &o->form, .keep = o->each,
 	    .import = o->import, .dry = o->dry, .quiet = o->cli.quiet};

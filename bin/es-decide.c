@@ -24,7 +24,8 @@ static const char *const synopsis[] = {
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_TAG, CLI_META, CLI_CAUSE, CLI_GIVEN, CLI_STATE,
-	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE, 0
+	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE,
+	CLI_STRICT, 0
 };
 
 static const struct cli_help help[] = {
@@ -68,7 +69,7 @@ struct options {
 	int n_files;
 	struct form form;
 	const char *given;
-	bool state;
+	bool state, strict;
 	bool as_of;
 	int64_t position, time;		/* as of: -1 when it is the other */
 	bool rejections;
@@ -123,6 +124,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 		return 0;
 	case CLI_GIVEN:
 		o->given = o->cli.arg;
+		return 0;
+	case CLI_STRICT:
+		o->strict = true;
 		return 0;
 	case CLI_STATE:
 		o->state = true;
@@ -179,6 +183,9 @@ static int check_inputs(const struct options *o, struct es_err *err)
 {
 	int i, n = o->given && is_stdin(o->given);
 
+	if (o->given && o->strict)
+		return es_fail(err, ES_USAGE, "--strict: with --given there "
+		    "is no catalog");
 	if (!o->form.type.p && !o->state && o->n_files == 0)
 		n++;
 	for (i = 0; i < o->n_files && !o->form.type.p; i++)
@@ -475,7 +482,10 @@ static int open_answers(struct job *j, struct es_err *err)
 		    answers_given(j->given, &j->handler, j->jqrun,
 		    &j->answers, err) < 0 ? -1 : 0;
 	if (store_open(o->cli.store, !o->state && !o->as_of, &j->store,
-	    err) < 0 || answers_open(j->store, &j->handler, j->jqrun,
+	    err) < 0)
+		return -1;
+	store_set_strict(j->store, o->strict);
+	if (answers_open(j->store, &j->handler, j->jqrun,
 	    &j->answers, err) < 0)
 		return -1;
 	if (o->retries >= 0)

@@ -7,6 +7,7 @@
 #include "store.h"
 #include "storefile.h"
 #include "sys.h"
+#include "upcast.h"
 #include "upgrade.h"
 
 #define CATALOG_BYTES (1024 * 1024)
@@ -104,6 +105,11 @@ static int not_run(struct es_err *err)
 	return -1;
 }
 
+static int check_upcasts(const struct catalog *c, struct es_err *err)
+{
+	return c ? upcast_check(c, err) : 0;
+}
+
 /*
  * What is to be loaded, checked before there is a store that would lack it: an
  * app, or a catalog (which then stands in the app).
@@ -116,25 +122,51 @@ static int read_app(const struct options *o, struct app *app,
 
 	if (o->app)
 		return app_load(app, o->app, err) < 0 ? not_run(err) :
-		    runner_learn(app, err);
+		    runner_learn(app, err) < 0 ||
+		    check_upcasts(app->catalog, err) < 0 ? -1 : 0;
 	if (!o->catalog)
 		return 0;
 	if (sys_read_file(o->catalog, CATALOG_BYTES, &text, err) == 0)
 		r = catalog_parse(o->catalog, buf_span(&text).p, text.n,
 		    &app->catalog, err);
 	buf_free(&text);
-	return r;
+	return r < 0 ? -1 : check_upcasts(app->catalog, err);
 }
 
-static int load(struct store *s, const struct catalog *c, bool *changed,
-    struct es_err *err)
+/* A new version that nothing leads to: easily forgotten, but not wrong. */
+static void tell_gaps(const struct options *o, const struct catalog *was,
+    const struct catalog *c)
 {
+	const struct catalog_entry *e, *old;
+	size_t i;
+
+	for (i = 0; !o->cli.quiet && (e = catalog_at(c, i)); i++) {
+		struct span type = catalog_type(e);
+		int64_t v = catalog_version(e);
+
+		old = catalog_find(was, type);
+		if (old && v > catalog_version(old) && !catalog_upcast(e, v).p)
+			cli_warn(&o->cli, "%s: %.*s: version %lld has no "
+			    "upcast: handlers are given older messages as "
+			    "they are", catalog_place(c), (int)type.n, type.p,
+			    (long long)v);
+	}
+}
+
+static int load(const struct options *o, struct store *s,
+    const struct catalog *c, bool *changed, struct es_err *err)
+{
+	const struct catalog *was;
+
 	if (store_begin(s, err) < 0)
 		return -1;
+	was = store_catalog(s);		/* lives until the transaction ends */
 	if (store_load_catalog(s, c, changed, err) < 0) {
 		store_rollback(s);
 		return -1;
 	}
+	if (*changed)
+		tell_gaps(o, was, c);
 	return store_commit(s, err);
 }
 
@@ -168,7 +200,7 @@ static int make(const struct options *o, const struct catalog *catalog,
 	if (r == 0 && catalog)
 		r = store_open(path, true, &s, err);
 	if (r == 0 && catalog)
-		r = load(s, catalog, &changed, err);
+		r = load(o, s, catalog, &changed, err);
 	if (r == 0 && catalog && o->cli.verbose)
 		cli_warn(&o->cli, "%s: %s", path, changed ? "catalog loaded" :
 		    "catalog is in force already");

@@ -12,6 +12,7 @@
 
 #include "follow.h"
 #include "sys.h"
+#include "upcast.h"
 
 #define QUERY_BYTES (1024 * 1024)
 
@@ -27,7 +28,7 @@ static const int flags[] = {
 	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_PARTITION, CLI_KIND, CLI_OR, CLI_LAST,
 	CLI_AFTER, CLI_BEFORE, CLI_LIMIT, CLI_TAIL, CLI_REVERSE, CLI_SINCE,
 	CLI_UNTIL, CLI_ID, CLI_CORRELATION, CLI_FOLLOW, CLI_COUNT, CLI_PRETTY,
-	CLI_GUARD, 0
+	CLI_UPCAST, CLI_GUARD, 0
 };
 
 static const struct cli_help help[] = {
@@ -58,7 +59,7 @@ struct options {
 	struct query query;
 	struct query_bounds bounds;
 	const char *file;		/* of a JSON query */
-	bool follow, count, pretty;
+	bool follow, count, pretty, upcast;
 	const char *guard;
 };
 
@@ -68,6 +69,8 @@ struct output {
 	int width;
 	int64_t printed;
 	struct buf line;
+	struct store **store;	/* of the catalog */
+	struct upcast *upcast;	/* NULL: as they are stored */
 };
 
 /* ---- options ---- */
@@ -138,6 +141,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	case CLI_COUNT:
 		o->count = true;
 		return 0;
+	case CLI_UPCAST:
+		o->upcast = true;
+		return 0;
 	case CLI_PRETTY:
 		o->pretty = true;
 		return 0;
@@ -185,15 +191,22 @@ static int hand_on(struct output *out, struct span text, int64_t messages,
 	return out->each ? cli_flush(err) : 0;
 }
 
-static int print_pretty(struct find *f, struct output *out,
-    struct es_err *err)
+/* One by one: aligned, or as their newest version. */
+static int print_each(struct find *f, struct output *out, struct es_err *err)
 {
 	struct message m;
 	int r;
 
 	while ((r = find_next(f, &m, err)) > 0) {
+		if (out->upcast && upcast_or_fail(out->upcast,
+		    store_catalog(*out->store), &m, err) < 0)
+			return es_err_at(err, "%s", store_path(*out->store));
 		buf_truncate(&out->line, 0);
-		message_print_pretty(&out->line, &m, out->colour, out->width);
+		if (out->pretty)
+			message_print_pretty(&out->line, &m, out->colour,
+			    out->width);
+		else
+			message_print(&out->line, &m);
 		if (buf_check(&out->line, err) < 0 ||
 		    hand_on(out, buf_span(&out->line), 1, err) < 0)
 			return -1;
@@ -207,8 +220,8 @@ static int print_all(struct find *f, struct output *out, struct es_err *err)
 	int64_t n;
 	int r;
 
-	if (out->pretty)
-		return print_pretty(f, out, err);
+	if (out->pretty || out->upcast)
+		return print_each(f, out, err);
 	while ((r = find_lines(f, &lines, &n, err)) > 0)
 		if (hand_on(out, lines, n, err) < 0)
 			return -1;
@@ -349,19 +362,23 @@ static int follow(struct store **s, const struct options *o, struct find **f,
 static int run(const struct options *o, struct store **s, struct es_err *err)
 {
 	struct output out = {.pretty = o->pretty,
-	    .colour = cli_colour(stdout), .width = cli_width(stdout)};
+	    .colour = cli_colour(stdout), .width = cli_width(stdout),
+	    .store = s};
 	struct find *f;
 	int r;
 
 	if (find_check_names(*s, &o->query, false, err) < 0 ||
 	    find_open(*s, &o->query, &o->bounds, 0, &f, err) < 0)
 		return -1;
-	r = o->guard ? write_guard(*s, o, f, err) : 0;
+	r = o->upcast ? upcast_open(&out.upcast, err) : 0;
+	if (r == 0 && o->guard)
+		r = write_guard(*s, o, f, err);
 	if (r == 0)
 		r = o->count ? print_count(f, err) : print_all(f, &out, err);
 	if (r == 0 && o->follow)
 		r = follow(s, o, &f, &out, err);
 	find_close(f);
+	upcast_close(out.upcast);
 	buf_free(&out.line);
 	return r;
 }

@@ -30,7 +30,7 @@ static const char *const synopsis[] = {
 };
 
 static const int flags[] = {
-	CLI_FOLLOW, CLI_ONCE, CLI_JOBS, CLI_BREAKER, CLI_NAME, CLI_TYPE,
+	CLI_FOLLOW, CLI_ONCE, CLI_JOBS, CLI_BREAKER, CLI_STRICT, CLI_NAME, CLI_TYPE,
 	CLI_KEY, CLI_TAG, CLI_OR, CLI_PARTITION, CLI_KIND, CLI_BY, CLI_FROM, 0
 };
 
@@ -83,6 +83,9 @@ static int flag(struct cli *cli, int id, struct options *o, struct es_err *err)
 		return 0;
 	case CLI_ONCE:
 		o->run.follow = false;
+		return 0;
+	case CLI_STRICT:
+		o->run.strict = true;
 		return 0;
 	case CLI_JOBS:
 		return number(cli, 256, &o->run.jobs, err);

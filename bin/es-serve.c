@@ -30,7 +30,7 @@ static const char *const synopsis[] = {
 	"[-l ADDRESS:PORT] [--host NAME]... [--no-react] APP", NULL
 };
 
-static const int flags[] = {CLI_LISTEN, CLI_HOST, CLI_NO_REACT, 0};
+static const int flags[] = {CLI_LISTEN, CLI_HOST, CLI_NO_REACT, CLI_STRICT, 0};
 
 static const struct cli_program program = {
 	.name = "es-serve",
@@ -101,6 +101,8 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 			r = operand(cli, o, err);
 		else if (id == CLI_LISTEN)
 			r = parse_listen(o, cli->arg, err);
+		else if (id == CLI_STRICT)
+			o->web.strict = true;
 		else if (id == CLI_NO_REACT)
 			o->web.react = false;
 		else if (o->n_hosts == HOSTS_MAX)

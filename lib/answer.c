@@ -156,7 +156,7 @@ static int open_answers(struct answers **out, struct store *s,
 	a->retries = ANSWER_RETRIES;
 	handler_definition(h, &a->definition);
 	if (buf_check(&a->definition, err) < 0 ||
-	    (h->kind == HANDLER_EXEC ? answers_open_exec(a, err) :
+	    (s && upcast_open(&a->upcast, err) < 0) || (h->kind == HANDLER_EXEC ? answers_open_exec(a, err) :
 	    s ? fold_open(s, h, j, &a->fold, err) :
 	    fold_open_given(g, h, j, &a->fold, err)) < 0) {
 		answers_close(a);
@@ -241,6 +241,7 @@ static void free_attempt(struct attempt *t)
 	buf_free(&t->in.text);
 	answer_free(&t->out);
 	buf_free(&t->line);
+	buf_free(&t->older);
 	buf_free(&t->key);
 	message_scratch_free(&t->scratch);
 	partition_free(&t->p);
@@ -256,6 +257,7 @@ void answers_close(struct answers *a)
 	if (!a)
 		return;
 	fold_close(a->fold);
+	upcast_close(a->upcast);
 	for (i = 0; i < ANSWER_WINDOW; i++)
 		free_attempt(a->ring[i]);
 	buf_free(&a->definition);

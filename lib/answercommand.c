@@ -157,6 +157,25 @@ static int find_partition(struct attempt *t, struct es_err *err)
 	return buf_check(&t->key, err);
 }
 
+/* One that was stored as an older version: t->m goes on being what it was. */
+static int upcast(struct attempt *t, struct es_err *err)
+{
+	struct answers *a = t->a;
+	struct message m = t->m;
+
+	if (upcast_or_fail(a->upcast, store_catalog(a->store), &m, err) < 0)
+		return es_err_at(err, "%s", a->handler->path);
+	if (m.version == t->m.version)
+		return 0;
+	buf_swap(&t->line, &t->older);
+	buf_truncate(&t->line, 0);
+	message_print(&t->line, &m);
+	if (buf_check(&t->line, err) < 0)
+		return -1;
+	buf_truncate(&t->line, t->line.n - 1);
+	return 0;
+}
+
 static int take_command(struct attempt *t, struct es_err *err)
 {
 	if (t->position ? stored_line(t, err) : preview(t, err))
@@ -169,7 +188,9 @@ static int take_command(struct attempt *t, struct es_err *err)
 		return es_fail(err, ES_FAILED, "kind: it is stored as an "
 		    "event, at position %lld", (long long)t->position);
 	}
-	return find_partition(t, err);
+	if (find_partition(t, err) < 0)
+		return -1;
+	return t->position && t->state == ATTEMPT_NEW ? upcast(t, err) : 0;
 }
 
 int attempt_begin(struct attempt *t, struct es_err *err)

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "execute.h"
+#include "upcast.h"
 
 enum attempt_state {
 	ATTEMPT_NEW,	/* it has to be decided */
@@ -30,8 +31,9 @@ struct attempt {
 	int64_t position;	/* where it is stored; 0: it is new */
 	int64_t now;		/* its stored_at, while it is new */
 	struct buf line;	/* what the handler is given */
+	struct buf older;	/* the stored line, where that was upcast */
 	struct message_scratch scratch;
-	struct message m;	/* of that line */
+	struct message m;	/* of the line, as it is stored */
 	struct partition p;
 	struct buf key;		/* the partition's text, */
 	uint64_t hash;		/* and its hash */
@@ -53,6 +55,7 @@ struct answers {
 	struct store *store;
 	struct given *given;
 	const struct handler *handler;
+	struct upcast *upcast;	/* of commands; NULL without a store */
 	struct fold *fold;	/* NULL for an executable, which has */
 	struct executing *stream;	/* that, or a process a command, */
 	char *store_path;	/* absolute, */

@@ -126,6 +126,9 @@ static int make_message(struct store *s, const struct draft *d, bool own,
 	if (!own && own_type(d->type))
 		return es_fail(err, ES_FAILED, "type: only es itself appends "
 		    "\"es.\" types");
+	if (!own && !entry && s->strict)
+		return es_fail(err, ES_FAILED, "type: %.*s is not in the "
+		    "catalog", (int)d->type.n, d->type.p);
 	if (!m->metadata.p)
 		m->metadata = SPAN_LIT("{}");
 	if (apply_catalog(s, d, entry, m, err) < 0 ||
@@ -226,11 +229,9 @@ int store_load_catalog(struct store *s, const struct catalog *c, bool *changed,
 	*changed = !catalog_equal(s->catalog, c);
 	if (!*changed)
 		return 0;
-	buf_adds(&payload, "{\"catalog\":");
-	if (json_parse(&s->doc, catalog_text(c).p, catalog_text(c).n, err) < 0)
-		goto out;
-	json_compact(&s->doc, 0, &payload);
-	buf_addc(&payload, '}');
+	if (catalog_check_change(s->catalog, c, err) < 0)
+		return -1;
+	catalog_print_loaded(s->catalog, c, &payload);
 	if (buf_check(&payload, err) < 0)
 		goto out;
 	d.payload = buf_span(&payload);

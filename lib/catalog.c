@@ -5,30 +5,39 @@
 
 void catalog_free(struct catalog *c)
 {
-	size_t i, k;
+	size_t i;
 
 	if (!c)
 		return;
 	for (i = 0; i < c->n; i++) {
 		struct catalog_entry *e = &c->entries[i];
 
-		for (k = 0; k < e->n; k++)
-			value_rule_free(&e->attributes[k].rule);
-		free(e->attributes);
+		value_rule_free(&e->payload);
+		free(e->steps);
+		free(e->was_hidden.v);
 		free(e->keys.v);
 		free(e->hidden.v);
 	}
 	free(c->entries);
 	free(c->sorted);
+	free(c->place);
 	buf_free(&c->text);
 	buf_free(&c->strings);
+	buf_free(&c->earlier);
+	buf_free(&c->earlier_strings);
 	json_free(&c->doc);
+	json_free(&c->earlier_doc);
 	free(c);
 }
 
 struct span catalog_text(const struct catalog *c)
 {
 	return buf_span(&c->text);
+}
+
+const char *catalog_place(const struct catalog *c)
+{
+	return c->place;
 }
 
 /* ---- entries ---- */
@@ -94,15 +103,10 @@ bool catalog_names_have(const struct catalog_names *names, struct span name)
 	return false;
 }
 
-const struct catalog_attribute *catalog_attribute(
+const struct value_attribute *catalog_attribute(
     const struct catalog_entry *e, struct span name)
 {
-	size_t i;
-
-	for (i = 0; i < e->n; i++)
-		if (span_eq(e->attributes[i].name, name))
-			return &e->attributes[i];
-	return NULL;
+	return value_attribute(&e->payload, name);
 }
 
 bool catalog_private(const struct catalog_entry *e, struct span name)
@@ -116,9 +120,10 @@ int catalog_public(const struct catalog_entry *e, struct span payload,
 	struct json_doc d = {0};
 	struct buf text = {0};
 	const char *comma = "";
+	struct span name;
 	uint32_t i;
 
-	if (e->hidden.n == 0)
+	if (e->hidden.n == 0 && e->was_hidden.n == 0)
 		return 0;
 	buf_addc(out, '{');
 	/* What cannot be read shows nothing. */
@@ -126,7 +131,9 @@ int catalog_public(const struct catalog_entry *e, struct span payload,
 		goto out;
 	for (i = 1; i < d.nodes[0].end; i = json_next(&d, i + 1)) {
 		buf_truncate(&text, 0);
-		if (catalog_private(e, json_string(&d, i, &text)))
+		name = json_string(&d, i, &text);
+		if (catalog_private(e, name) ||
+		    catalog_names_have(&e->was_hidden, name))
 			continue;
 		buf_adds(out, comma);
 		buf_add_span(out, json_text(&d, i));
@@ -154,7 +161,7 @@ bool catalog_indexes(void *ctx, struct span name)
 
 bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 {
-	const struct catalog_attribute *a;
+	const struct value_attribute *a;
 
 	if (!message_name_indexable(name))
 		return false;
@@ -162,7 +169,7 @@ bool catalog_can_carry(const struct catalog_entry *e, struct span name)
 		return false;
 	if (catalog_private(e, name))
 		return false;
-	if (!e->declared)
+	if (!e->payload.declared)
 		return true;
 	a = catalog_attribute(e, name);
 	return a && value_type_indexable(a->rule.type);

@@ -4,9 +4,14 @@
  * Pure: knows JSON and messages, no store.  A catalog is immutable once
  * parsed, owns a copy of its text, and may be read by several threads.
  *
- * An entry: kind, web, version, keys, private, channel, and payload, an object
- * with a rule (value.h) for each attribute.  Without payload any attributes
- * are good.
+ * An entry: kind, web, version, upcast, keys, private, channel, and payload,
+ * an object with a rule (value.h) for each attribute.  Without payload any
+ * attributes are good.
+ *
+ * What earlier versions of an entry said is needed for as long as their
+ * messages are stored: es.catalog_loaded, which is how a catalog stands in a
+ * log, keeps the upcasts and the private names that the new catalog does not
+ * repeat, so that one message says everything.
  */
 #ifndef ES_CATALOG_H
 #define ES_CATALOG_H
@@ -25,6 +30,7 @@ int catalog_parse(const char *place, const char *p, size_t n,
     struct catalog **out, struct es_err *);
 void catalog_free(struct catalog *);
 struct span catalog_text(const struct catalog *);	/* as it came in */
+const char *catalog_place(const struct catalog *);
 
 /* Same meaning: the same JSON but for white space, the order of keys and the
  * way in which a string is escaped. */
@@ -50,6 +56,33 @@ const struct catalog_entry *catalog_at(const struct catalog *, size_t i);
 struct span catalog_type(const struct catalog_entry *);
 
 /*
+ * The jq program that makes a payload of `version` from one of the version
+ * before, or SPAN_NONE.
+ */
+struct span catalog_upcast(const struct catalog_entry *, int64_t version);
+/* All that there are, in no order; SPAN_NONE past the last. */
+struct span catalog_upcast_at(const struct catalog_entry *, size_t i,
+    int64_t *version);
+/* The version that a message of `version` becomes: as far as upcasts go. */
+int64_t catalog_reach(const struct catalog_entry *, int64_t version);
+
+/*
+ * Refuse a new version that is lower, and, without a new one, what would make
+ * a payload bad that was good.  The error begins with the new catalog's place
+ * and names the first offender: "messages.json: loans.book_lent: days: was
+ * integer, now string, without a new version".
+ */
+int catalog_check_change(const struct catalog *was, const struct catalog *now,
+    struct es_err *err);
+
+/* The payload of es.catalog_loaded, appended to out. */
+void catalog_print_loaded(const struct catalog *before,
+    const struct catalog *, struct buf *out);
+/* ... and read; doc is overwritten.  The place of errors is "catalog". */
+int catalog_parse_loaded(struct json_doc *doc, struct span payload,
+    struct catalog **out, struct es_err *err);
+
+/*
  * Check a message's payload against its entry and rewrite what must be:
  * coercion (only when draft->coerce, and not for the attributes that
  * draft->exact names: "10" for an integer attribute becomes 10,
@@ -69,8 +102,8 @@ int catalog_check(const struct catalog_entry *, const struct draft *,
     struct message_scratch *, struct buf *out, struct es_err *);
 
 /*
- * The same, but every fault of an attribute is told to `fault`, once an
- * attribute, and err has the first.  `expected` is "must be an integer", "is
+ * The same, but every fault of an attribute (donor.address.zip, lines[0]) is
+ * told to `fault`, once an attribute, and err has the first.  `expected` is "must be an integer", "is
  * missing" …; `came` is what came, or empty.
  */
 typedef void catalog_fault(void *ctx, struct span attribute,

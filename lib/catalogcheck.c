@@ -5,16 +5,24 @@
 
 /*
  * The payload with its changes.  Bytes are copied only once something has
- * changed: pos is how far the text was copied, last_end the end of the last
- * member that stays.  Members that are left out leave a hole, which the next
- * one that stays closes with its comma.
+ * changed: pos is how far the text was copied.  Of the object that is being
+ * read: last_end is the end of the last member that stays; members that are
+ * left out leave a hole, which the next one that stays closes with its comma.
  */
 struct rewrite {
 	struct buf *out;
 	const char *text;
-	size_t pos, last_end;
-	size_t kept;
-	bool hole, changed;
+	size_t pos;
+	bool changed;
+	size_t last_end, kept;
+	bool hole;
+};
+
+/* Where a value stands: an attribute, or an element of one. */
+struct place {
+	const struct place *up;
+	struct span name;	/* SPAN_NONE: an element */
+	size_t index;
 };
 
 struct check {
@@ -23,7 +31,6 @@ struct check {
 	const struct draft *draft;
 	struct buf text;	/* decoded strings; has room for all */
 	struct buf expected;
-	bool *seen;		/* of the declared attributes */
 	struct rewrite rw;
 	catalog_fault *fault;	/* NULL: the first fault is enough */
 	void *ctx;
@@ -80,90 +87,132 @@ static void append_member(struct rewrite *rw, struct span name,
 	rw->changed = true;
 }
 
-/* `end` is where the closing brace stands. */
-static void end_rewrite(struct rewrite *rw, size_t end)
-{
-	if (!rw->changed)
-		return;
-	if (rw->hole)
-		rw->pos = end;
-	copy_to(rw, end + 1);
-}
-
 /* ---- faults ---- */
 
+/* "donor.address.zip", "lines[0].amount". */
+static void print_place(const struct place *p, struct buf *out)
+{
+	if (p->up)
+		print_place(p->up, out);
+	if (!p->name.p) {
+		buf_addf(out, "[%zu]", p->index);
+		return;
+	}
+	if (p->up)
+		buf_addc(out, '.');
+	buf_add_span(out, p->name);
+}
+
 /* Returns whether to go on. */
-static bool fault(struct check *c, struct span attribute,
+static bool fault(struct check *c, const struct place *at,
     const char *expected, const char *came)
 {
-	char shown[80];
+	struct buf text = {0};
+	char shown[160];
 
+	print_place(at, &text);
 	if (!c->failed) {
-		es_escape(shown, sizeof shown, attribute.p, attribute.n);
+		es_escape(shown, sizeof shown, text.p, text.n);
 		es_fail(c->err, ES_FAILED, "%.*s: %s: %s%s%s",
 		    (int)c->entry->type.n, c->entry->type.p, shown, expected,
 		    *came ? ", not " : "", came);
 	}
 	c->failed = true;
 	if (c->fault)
-		c->fault(c->ctx, attribute, expected, came);
+		c->fault(c->ctx, buf_span(&text), expected, came);
+	buf_free(&text);
 	return c->fault != NULL;
 }
 
-static bool value_fault(struct check *c, struct span attribute,
+static bool value_fault(struct check *c, const struct place *at,
     const char *expected, const struct value *v)
 {
 	char came[64];
 
 	value_describe(v, came, sizeof came);
-	return fault(c, attribute, expected, came);
+	return fault(c, at, expected, came);
 }
 
 /* ---- one attribute ---- */
 
-static bool check_value(struct check *c, struct span name,
-    const struct catalog_attribute *a, const struct value *v)
+static bool check_object(struct check *, uint32_t node,
+    const struct value_rule *, const struct place *up);
+static bool check_elements(struct check *, uint32_t node,
+    const struct value_rule *, const struct place *up);
+
+/* A value that may have been turned into another: then it is no container. */
+static bool check_value(struct check *c, uint32_t node,
+    const struct value_rule *rule, const struct value *v,
+    const struct place *at)
 {
 	buf_truncate(&c->expected, 0);
-	if (a && !value_check(&a->rule, v, &c->expected))
-		return value_fault(c, name, c->expected.p ? c->expected.p : "",
+	if (!value_check(rule, v, &c->expected))
+		return value_fault(c, at, c->expected.p ? c->expected.p : "",
 		    v);
-	if (catalog_names_have(&c->entry->keys, name) && !value_indexable(v))
-		return value_fault(c, name, "is a key and must be a string of "
-		    "at most 256 bytes, an integer within 9007199254740991 "
-		    "(2^53-1) or a boolean", v);
+	if (rule->declared)
+		return check_object(c, node, rule, at);
+	return !rule->items || check_elements(c, node, rule->items, at);
+}
+
+static bool check_elements(struct check *c, uint32_t node,
+    const struct value_rule *rule, const struct place *up)
+{
+	struct place at = {.up = up};
+	struct value v;
+	uint32_t i;
+
+	for (i = json_first(c->doc, node); i < c->doc->nodes[node].end;
+	    i = json_next(c->doc, i), at.index++) {
+		value_look(c->doc, i, &c->text, &v);
+		if (!check_value(c, i, rule, &v, &at))
+			return false;
+	}
 	return true;
 }
 
 /* Whether an attribute came as text that stands for something else. */
-static bool form_text(const struct check *c, struct span name)
+static bool form_text(const struct check *c, const struct place *at)
 {
 	size_t i;
 
+	if (at->up)
+		return false;
 	for (i = 0; i < c->draft->n_exact; i++)
-		if (span_eq(c->draft->exact[i], name))
+		if (span_eq(c->draft->exact[i], at->name))
 			return false;
 	return c->draft->coerce;
 }
 
-static bool left_out(const struct catalog_attribute *a, const struct value *v)
+static bool left_out(const struct value_attribute *a, const struct value *v)
 {
 	return v->type == JSON_STRING && v->string.n == 0 &&
 	    (a->rule.optional || a->rule.initial);
 }
 
-static bool check_member(struct check *c, uint32_t key)
+static bool check_key(struct check *c, const struct value *v,
+    const struct place *at)
+{
+	if (at->up || !catalog_names_have(&c->entry->keys, at->name) ||
+	    value_indexable(v))
+		return true;
+	return value_fault(c, at, "is a key and must be a string of at most "
+	    "256 bytes, an integer within 9007199254740991 (2^53-1) or a "
+	    "boolean", v);
+}
+
+static bool check_member(struct check *c, uint32_t key,
+    const struct value_rule *rule, bool *seen, const struct place *up)
 {
 	const struct json_node *k = &c->doc->nodes[key], *n = k + 1;
-	struct span name = json_string(c->doc, key, &c->text);
-	const struct catalog_attribute *a = catalog_attribute(c->entry, name);
-	bool coerce = a && form_text(c, name);
+	struct place at = {up, json_string(c->doc, key, &c->text), 0};
+	const struct value_attribute *a = value_attribute(rule, at.name);
+	bool coerce = a && form_text(c, &at);
 	const char *came;
 	struct value v;
 
-	if (c->entry->declared && !a) {
+	if (rule->declared && !a) {
 		keep_member(&c->rw, k->start, n->start + n->len);
-		return fault(c, name, "no such attribute", "");
+		return fault(c, &at, "no such attribute", "");
 	}
 	value_look(c->doc, key + 1, &c->text, &v);
 	if (coerce && left_out(a, &v)) {
@@ -171,32 +220,88 @@ static bool check_member(struct check *c, uint32_t key)
 		return true;
 	}
 	if (a)
-		c->seen[a - c->entry->attributes] = true;
+		seen[a - rule->attributes] = true;
 	keep_member(&c->rw, k->start, n->start + n->len);
 	came = v.text.p;
 	if (coerce)
 		value_coerce(&a->rule, &v);
 	if (v.text.p != came)
 		replace_value(&c->rw, n->start, n->start + n->len, v.text);
-	return check_value(c, name, a, &v);
+	if (a && !check_value(c, key + 1, &a->rule, &v, &at))
+		return false;
+	return check_key(c, &v, &at);
 }
 
-static bool check_absent(struct check *c)
+static bool check_absent(struct check *c, const struct value_rule *rule,
+    const bool *seen, const struct place *up)
 {
 	size_t i;
 
-	for (i = 0; i < c->entry->n; i++) {
-		const struct catalog_attribute *a = &c->entry->attributes[i];
+	for (i = 0; i < rule->n; i++) {
+		const struct value_attribute *a = &rule->attributes[i];
+		struct place at = {up, a->name, 0};
 
-		if (c->seen[i])
+		if (seen[i])
 			continue;
 		if (a->rule.initial)
 			append_member(&c->rw, a->name, a->rule.initial);
 		else if (!a->rule.optional &&
-		    !fault(c, a->name, "is missing", ""))
+		    !fault(c, &at, "is missing", ""))
 			return false;
 	}
 	return true;
+}
+
+/* ---- objects ---- */
+
+static bool check_members(struct check *c, uint32_t node,
+    const struct value_rule *rule, bool *seen, const struct place *up)
+{
+	const struct json_node *o = &c->doc->nodes[node];
+	uint32_t i;
+
+	c->rw.last_end = o->start + 1;
+	c->rw.kept = 0;
+	c->rw.hole = false;
+	for (i = json_first(c->doc, node); i < o->end;
+	    i = json_next(c->doc, i + 1))
+		if (!check_member(c, i, rule, seen, up))
+			return false;
+	if (!check_absent(c, rule, seen, up))
+		return false;
+	if (c->rw.hole)
+		c->rw.pos = o->start + o->len - 1;
+	return true;
+}
+
+static bool check_object(struct check *c, uint32_t node,
+    const struct value_rule *rule, const struct place *up)
+{
+	struct rewrite outer = c->rw;
+	bool *seen = calloc(rule->n + 1, sizeof *seen);
+	bool go_on;
+
+	if (!seen) {
+		es_fail_nomem(c->err);
+		c->failed = true;
+		return false;
+	}
+	go_on = check_members(c, node, rule, seen, up);
+	free(seen);
+	c->rw.last_end = outer.last_end;
+	c->rw.kept = outer.kept;
+	c->rw.hole = outer.hole;
+	return go_on;
+}
+
+/* The payload; what no fault has ended, to its last byte. */
+static void check_payload(struct check *c)
+{
+	const struct json_node *o = &c->doc->nodes[0];
+
+	c->rw.pos = o->start;
+	if (check_object(c, 0, &c->entry->payload, NULL) && c->rw.changed)
+		copy_to(&c->rw, o->start + o->len);
 }
 
 /* ---- the message ---- */
@@ -215,20 +320,6 @@ static int check_head(const struct catalog_entry *e, const struct draft *m,
 	return 0;
 }
 
-static void check_payload(struct check *c)
-{
-	const struct json_doc *d = c->doc;
-	uint32_t i;
-
-	c->rw.last_end = d->nodes[0].start + 1;
-	c->rw.pos = d->nodes[0].start;
-	for (i = json_first(d, 0); i < d->nodes[0].end; i = json_next(d, i + 1))
-		if (!check_member(c, i))
-			return;
-	if (check_absent(c))
-		end_rewrite(&c->rw, d->nodes[0].start + d->nodes[0].len - 1);
-}
-
 int catalog_check_all(const struct catalog_entry *e, const struct draft *m,
     struct message_scratch *s, struct buf *out, catalog_fault *tell, void *ctx,
     struct es_err *err)
@@ -245,8 +336,7 @@ int catalog_check_all(const struct catalog_entry *e, const struct draft *m,
 		return -1;
 	if (s->doc.nodes[0].type != JSON_OBJECT)
 		return es_fail(err, ES_FAILED, "payload: must be an object");
-	c.seen = calloc(e->n + 1, sizeof *c.seen);
-	if (!c.seen || !buf_room(&c.text, payload.n)) {
+	if (!buf_room(&c.text, payload.n)) {
 		es_fail_nomem(err);
 		goto out;
 	}
@@ -259,7 +349,6 @@ int catalog_check_all(const struct catalog_entry *e, const struct draft *m,
 out:
 	if (r < 0)
 		buf_truncate(out, 0);
-	free(c.seen);
 	buf_free(&c.text);
 	buf_free(&c.expected);
 	return r;

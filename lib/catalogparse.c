@@ -28,36 +28,6 @@ static void *array(uint32_t count, size_t size)
 	return calloc(count ? count : 1, size);
 }
 
-/* ---- payload ---- */
-
-static int read_payload(struct reader *r, uint32_t node,
-    struct catalog_entry *e)
-{
-	const struct json_doc *d = r->doc;
-	uint32_t i;
-
-	if (d->nodes[node].type != JSON_OBJECT)
-		return es_fail(r->err, ES_FAILED, "payload: must be an object "
-		    "with a type for each attribute");
-	e->declared = true;
-	e->attributes = array(d->nodes[node].count, sizeof *e->attributes);
-	if (!e->attributes)
-		return es_fail_nomem(r->err);
-	for (i = json_first(d, node); i < d->nodes[node].end;
-	    i = json_next(d, i + 1)) {
-		struct catalog_attribute *a = &e->attributes[e->n];
-
-		a->name = keep(r, i);
-		if (a->name.n == 0)
-			return es_fail(r->err, ES_FAILED,
-			    "payload: an attribute without a name");
-		if (value_rule_parse(d, i + 1, &a->rule, r->err) < 0)
-			return at(r, a->name);
-		e->n++;
-	}
-	return 0;
-}
-
 /* ---- lists of attributes ---- */
 
 static int check_listed(struct reader *r, const struct catalog_entry *e,
@@ -69,7 +39,7 @@ static int check_listed(struct reader *r, const struct catalog_entry *e,
 	if (catalog_names_have(names, name))
 		return es_fail(r->err, ES_FAILED, "%s stands there twice",
 		    shown);
-	if (e->declared && !catalog_attribute(e, name))
+	if (e->payload.declared && !catalog_attribute(e, name))
 		return es_fail(r->err, ES_FAILED,
 		    "%s is not an attribute in payload", shown);
 	return 0;
@@ -105,7 +75,7 @@ static int read_names(struct reader *r, uint32_t node,
 /* A key has to be something that can be indexed, and may not be private. */
 static int check_keys(struct reader *r, const struct catalog_entry *e)
 {
-	const struct catalog_attribute *a;
+	const struct value_attribute *a;
 	char shown[80];
 	size_t i;
 
@@ -155,7 +125,7 @@ static int read_place(struct reader *r, const struct catalog_entry *e,
     const char **p, const char *end)
 {
 	const char *close = memchr(*p, '}', (size_t)(end - *p));
-	const struct catalog_attribute *a;
+	const struct value_attribute *a;
 	struct span name;
 	char shown[80];
 
@@ -164,7 +134,7 @@ static int read_place(struct reader *r, const struct catalog_entry *e,
 	name = (struct span){*p + 1, (size_t)(close - *p - 1)};
 	a = catalog_attribute(e, name);
 	es_escape(shown, sizeof shown, name.p, name.n);
-	if (e->declared && !a)
+	if (e->payload.declared && !a)
 		return es_fail(r->err, ES_FAILED,
 		    "channel: %s is not an attribute in payload", shown);
 	if (a && !value_type_indexable(a->rule.type))
@@ -202,10 +172,11 @@ static int check_channel(struct reader *r, const struct catalog_entry *e)
 /* ---- an entry ---- */
 
 enum field { F_KIND, F_WEB, F_KEYS, F_PRIVATE, F_CHANNEL, F_PAYLOAD,
-    F_VERSION, F_COUNT };
+    F_VERSION, F_UPCAST, F_COUNT };
 
 static const char *const field_names[F_COUNT] = {
-	"kind", "web", "keys", "private", "channel", "payload", "version"
+	"kind", "web", "keys", "private", "channel", "payload", "version",
+	"upcast"
 };
 
 static int find_fields(struct reader *r, uint32_t node, uint32_t *fields)
@@ -228,9 +199,6 @@ static int find_fields(struct reader *r, uint32_t node, uint32_t *fields)
 			fields[f] = i + 1;
 			continue;
 		}
-		if (json_is(d, i, "upcast"))
-			return es_fail(r->err, ES_FAILED, "upcast: this "
-			    "version of es does not have it yet");
 		return es_fail(r->err, ES_FAILED, "%s: no such field",
 		    es_escape(shown, sizeof shown, key.p + 1, key.n - 2));
 	}
@@ -287,9 +255,12 @@ static int read_entry(struct reader *r, uint32_t node, struct catalog_entry *e)
 		return es_fail(r->err, ES_FAILED, "must be an object");
 	if (find_fields(r, node, fields) < 0 || read_small(r, fields, e) < 0)
 		return -1;
-	if (fields[F_PAYLOAD] != JSON_NONE &&
-	    read_payload(r, fields[F_PAYLOAD], e) < 0)
+	if (fields[F_PAYLOAD] != JSON_NONE && value_attributes_parse(r->doc,
+	    fields[F_PAYLOAD], &r->c->strings, &e->payload, r->err) < 0)
 		return -1;
+	if (fields[F_UPCAST] != JSON_NONE && catalog_steps(r->doc,
+	    fields[F_UPCAST], &r->c->strings, e, r->err) < 0)
+		return es_err_at(r->err, "upcast");
 	if (read_lists(r, fields[F_KEYS], fields[F_PRIVATE], e) < 0)
 		return -1;
 	return read_channel(r, fields[F_CHANNEL], e);
@@ -371,7 +342,8 @@ int catalog_parse(const char *place, const char *p, size_t n,
 	/* Decoded text is never longer than the text itself. */
 	buf_add(&c->text, p, n);
 	buf_room(&c->strings, n);
-	if (c->text.failed || c->strings.failed) {
+	c->place = strdup(place);
+	if (!c->place || c->text.failed || c->strings.failed) {
 		es_fail_nomem(err);
 	} else if (json_parse(&c->doc, c->text.p, c->text.n, err) < 0) {
 		bad_json(place, c, err);

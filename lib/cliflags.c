@@ -96,6 +96,8 @@ static const struct cli_flag flags[] = {
 	    "as it was at this position, or at this time"},
 	{CLI_REJECTIONS, 0, "--rejections", NULL, "print rejections, too"},
 	{CLI_DELETE, 0, "--delete", NULL, "remove a store with all its files"},
+	{CLI_UPCAST, 0, "--upcast", NULL,
+	    "as the catalog's newest version of each type"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},
 };

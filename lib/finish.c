@@ -187,11 +187,14 @@ static int decide_now(struct runner *r, struct task *t,
 	struct partition p = {0};
 	int bad;
 
-	buf_truncate(&r->line, 0);
-	message_print(&r->line, m);
+	bad = task_line(t, m, err);
+	if (bad > 0)
+		t->result = RESULT_FAULT;
+	if (bad != 0)
+		return bad < 0 ? -1 : 0;
 	/* It was decided before, so there is no reason why it could not be. */
-	if (buf_check(&r->line, err) < 0 || decide_partition(r->store,
-	    t->lane->handler, m, &p, &t->reason, err) < 0)
+	if (decide_partition(r->store, t->lane->handler, m, &p, &t->reason,
+	    err) < 0)
 		return -1;
 	fold_result_free(&t->fold);
 	bad = fold_call(t->lane->fold, JQ_DECIDE, &p, store_before(r->store),

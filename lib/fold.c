@@ -53,7 +53,9 @@ static int open_fold(struct store *store, struct given *given,
 	f->looked = -1;
 	f->last = &f->first;
 	f->last_request = &f->first_request;
-	if (slots_open(JQRUN_SLOTS, &f->slots, err) < 0) {
+	if (slots_open(JQRUN_SLOTS, &f->slots, err) < 0 ||
+	    (store && upcast_open(&f->upcast, err) < 0)) {
+		slots_close(f->slots);
 		free(f);
 		return -1;
 	}
@@ -76,6 +78,12 @@ int fold_open_given(struct given *given, const struct handler *h,
 void fold_hide_private(struct fold *f)
 {
 	f->hides = true;
+}
+
+int fold_upcast(struct fold *f, struct message *m, struct es_err *err)
+{
+	return f->upcast ? upcast_or_fail(f->upcast, store_catalog(f->store),
+	    m, err) : 0;
 }
 
 static void drop_requests(struct fold *f)
@@ -112,6 +120,7 @@ void fold_close(struct fold *f)
 	while (f->first)
 		free_op(take_op(f));
 	slots_close(f->slots);
+	upcast_close(f->upcast);
 	buf_free(&f->batch.text);
 	buf_free(&f->shown);
 	free(f);
@@ -139,7 +148,7 @@ size_t fold_pending(const struct fold *f)
 /* ---- replies ---- */
 
 /* "TYPE ID at POSITION". */
-static void print_name(const struct message *m, struct buf *out)
+void fold_name_message(const struct message *m, struct buf *out)
 {
 	buf_add_span(out, m->type);
 	buf_addc(out, ' ');
@@ -156,7 +165,7 @@ static void name_event(struct fold *f, int64_t position, struct buf *out)
 	struct message m;
 
 	if (f->given) {
-		print_name(given_at(f->given, position), out);
+		fold_name_message(given_at(f->given, position), out);
 		return;
 	}
 	b.after = position - 1;
@@ -164,7 +173,7 @@ static void name_event(struct fold *f, int64_t position, struct buf *out)
 	if (find_open(f->store, &q, &b, position, &find, NULL) < 0)
 		return;
 	if (find_next(find, &m, NULL) > 0)
-		print_name(&m, out);
+		fold_name_message(&m, out);
 	find_close(find);
 }
 

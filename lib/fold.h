@@ -7,7 +7,7 @@
  * folded into it, so the next operation on it reads only what came since; the
  * least recently used slot gives way.  A state from a slot equals one folded
  * afresh, because the log only grows, and because all are forgotten when a
- * message was erased; one that is further than an operation asks for is folded
+ * message was erased or a catalog loaded; one that is further than an operation asks for is folded
  * afresh.
  *
  *   fold_submit     read the partition up to a position, fold, then decide,
@@ -23,6 +23,9 @@
  * for the worker.  A worker that dies (a crash, a deadline) is a fault of the
  * operation it died in; the ones behind it are read and submitted again here,
  * unseen by the caller.
+ *
+ * Events are folded as the newest version of their type (upcast.h).  One that
+ * cannot be is a fault of the operation, whose reply.operation is "upcast".
  */
 #ifndef ES_FOLD_H
 #define ES_FOLD_H
@@ -91,6 +94,8 @@ int fold_open_given(struct given *, const struct handler *, struct jqrun *,
 void fold_hide_private(struct fold *);
 /* No state is kept: what was read was rolled back. */
 void fold_forget(struct fold *);
+/* The handled message as the handler is to see it; a fault is an error. */
+int fold_upcast(struct fold *, struct message *, struct es_err *err);
 /*
  * Not the jqrun.  What is still under way in it is lost: its replies must be
  * taken by nobody.

@@ -9,6 +9,7 @@
 
 #include "fold.h"
 #include "slots.h"
+#include "upcast.h"
 
 #define BATCH_EVENTS 512
 #define BATCH_BYTES ((size_t)1024 * 1024)
@@ -57,12 +58,14 @@ struct fold {
 	struct jqrun *jqrun;
 	unsigned generation;
 	int64_t looked;		/* for erasures, up to here; -1: never */
-	unsigned erasures;	/* how often there was one */
+	unsigned erasures;	/* how often states were void */
 	struct slots *slots;
 	struct op *first, **last;
 	struct request *first_request, **last_request;
 	size_t pending;
 	struct batch batch;
+	struct upcast *upcast;	/* NULL with a given history */
+	int64_t catalog_at;	/* of the catalog that states were folded by */
 	bool hides;		/* private attributes */
 	struct buf shown;	/* a payload without them */
 };
@@ -72,6 +75,8 @@ struct fold {
  * when the worker dies meanwhile.  Not submitted when it is answered before.
  */
 int fold_submit_op(struct fold *, struct op *, struct es_err *err);
+/* "TYPE ID at POSITION". */
+void fold_name_message(const struct message *, struct buf *out);
 /* A worker that was started again has no states. */
 void fold_check_generation(struct fold *);
 

@@ -118,6 +118,20 @@ static int hide_private(struct fold *f, struct message *m, struct es_err *err)
 	return buf_check(&f->shown, err);
 }
 
+/* The operation's answer, before the worker has had all of it. */
+static void fail_upcast(struct fold *f, struct op *o, const struct message *m)
+{
+	struct jqrun_reply *reply = &o->reply;
+
+	jqrun_reply_free(reply);
+	reply->result = JQ_FAULT;
+	reply->operation = "upcast";
+	buf_adds(&reply->text, upcast_fault(f->upcast));
+	reply->reason = buf_span(&reply->text);
+	fold_name_message(m, &o->place);
+	o->answered = true;
+}
+
 static int read_found(struct fold *f, struct op *o, struct find *find,
     bool *fresh, struct es_err *err)
 {
@@ -131,6 +145,15 @@ static int read_found(struct fold *f, struct op *o, struct find *find,
 		if (m.erased_at)
 			continue;
 		if (batch_full(b) && send_batch(f, o, fresh, err) < 0)
+			return -1;
+		r = upcast_message(f->upcast, store_catalog(f->store), &m,
+		    err);
+		if (r == UPCAST_FAULT) {
+			fail_upcast(f, o, &m);
+			r = 0;
+			break;
+		}
+		if (r < 0)
 			return -1;
 		if (f->hides && hide_private(f, &m, err) < 0)
 			return -1;
@@ -200,6 +223,11 @@ static int submit_once(struct fold *f, struct op *o, struct es_err *err)
 	bool fresh;
 
 	fold_check_generation(f);
+	/* States may have been folded by other upcasts. */
+	if (f->store && store_catalog_at(f->store) != f->catalog_at) {
+		f->catalog_at = store_catalog_at(f->store);
+		fold_forget(f);
+	}
 	if (f->store && forget_erased(f, err) < 0)
 		return -1;
 	o->erasures = f->erasures;

@@ -228,16 +228,8 @@ static int check_catalog(struct json_doc *d, struct span payload,
     struct es_err *err)
 {
 	struct catalog *c;
-	struct span text;
-	uint32_t node;
 
-	if (json_parse(d, payload.p, payload.n, err) < 0)
-		return -1;
-	node = json_get(d, 0, "catalog");
-	if (node == JSON_NONE)
-		return es_fail(err, ES_FAILED, "catalog: missing");
-	text = json_text(d, node);
-	if (catalog_parse("catalog", text.p, text.n, &c, err) < 0)
+	if (catalog_parse_loaded(d, payload, &c, err) < 0)
 		return -1;
 	catalog_free(c);
 	return 0;

@@ -63,6 +63,7 @@ void replay_close(struct replay *r)
 			buf_free(&run->halves[s].text);
 		}
 		buf_free(&run->line);
+		buf_free(&run->shown);
 		message_scratch_free(&run->scratch);
 	}
 	free(r->chosen);
@@ -100,6 +101,13 @@ static int load_run(struct replay *r, struct run *run,
 	if (buf_check(&run->line, err) < 0)
 		return -1;
 	buf_truncate(&run->line, run->line.n - 1);
+	buf_truncate(&run->shown, 0);
+	if (fold_upcast(r->sides[0].fold, &m, err) < 0)
+		return -1;
+	message_print(&run->shown, &m);
+	if (buf_check(&run->shown, err) < 0)
+		return -1;
+	buf_truncate(&run->shown, run->shown.n - 1);
 	for (s = 0; s < REPLAY_SIDES; s++)
 		forget(&run->halves[s]);
 	return message_parse_stored(&run->scratch, run->line.p, run->line.n,
@@ -144,7 +152,7 @@ static int submit_reading(struct replay *r, size_t side, struct run *run,
 		return 0;
 	h->submitted = true;
 	return fold_submit(r->sides[side].fold, JQ_DECIDE, p, run->read_at,
-	    buf_span(&run->line), run, err) < 0 ? -1 : 1;
+	    buf_span(&run->shown), run, err) < 0 ? -1 : 1;
 }
 
 static int submit_run(struct replay *r, size_t side, struct run *run,

@@ -24,6 +24,7 @@ struct half {
 struct run {
 	int64_t position, read_at;
 	struct buf line;
+	struct buf shown;		/* the line that is decided: upcast */
 	struct message_scratch scratch;
 	struct message message;		/* in line */
 	struct half halves[REPLAY_SIDES];

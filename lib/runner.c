@@ -267,8 +267,11 @@ static int open_store(struct runner *r, const char *path, struct es_err *err)
 {
 	size_t i;
 
-	if (store_open(path, true, &r->store, err) < 0 ||
-	    app_check_catalog(r->app, r->store, err) < 0 ||
+	if (store_open(path, true, &r->store, err) < 0)
+		return -1;
+	store_set_strict(r->store, r->options.strict);
+	if (app_check_catalog(r->app, r->store, err) < 0 ||
+	    upcast_open(&r->upcast, err) < 0 ||
 	    groups_open(r->store, &r->groups, err) < 0 ||
 	    workers_join(path, &r->workers, &r->me, err) < 0 ||
 	    bell_open(path, &r->bell, err) < 0 ||
@@ -371,6 +374,7 @@ void runner_close(struct runner *r)
 		lane_close(&r->lanes[i]);
 	free(r->lanes);
 	free(r->executables);
+	upcast_close(r->upcast);
 	groups_close(r->groups);
 	bell_close(r->bell);
 	store_close(r->store);

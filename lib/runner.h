@@ -23,6 +23,7 @@
 enum runner_from { FROM_DEFAULT, FROM_START, FROM_NOW, FROM_POSITION };
 
 struct runner_options {
+	bool strict;		/* refuse types that the catalog lacks */
 	bool follow;		/* stay; else until nothing is pending */
 	int jobs;		/* executables at once; 0: 4 */
 	int breaker;		/* parked partitions that stop a group; 0: none */

@@ -15,6 +15,7 @@
 #include "execute.h"
 #include "group.h"
 #include "runner.h"
+#include "upcast.h"
 #include "view.h"
 #include "workers.h"
 
@@ -138,6 +139,7 @@ struct runner {
 	bool draining;
 	struct message_scratch scratch;
 	struct buf line;
+	struct upcast *upcast;	/* what executables are given */
 };
 
 /* Look where the log's head is now. */
@@ -188,6 +190,12 @@ size_t runner_poll_executables(struct runner *, struct pollfd *fds,
     int64_t *timeout);
 /* Let the coprocesses come to their end: within a while after a signal. */
 int runner_end_streams(struct runner *, struct es_err *err);
+
+/*
+ * The message's line, upcast, into runner->line; 1: it cannot be, and the
+ * task's reason says why.
+ */
+int task_line(struct task *, const struct message *, struct es_err *err);
 
 /* ---- finish.c ---- */
 int runner_commit(struct runner *, struct es_err *err);

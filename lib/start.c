@@ -16,6 +16,28 @@ void runner_finish(struct runner *r, struct task *t, enum task_result result)
 	r->n_finished++;
 }
 
+int task_line(struct task *t, const struct message *m, struct es_err *err)
+{
+	struct lane *l = t->lane;
+	struct runner *r = l->runner;
+	struct message shown = *m;
+	int bad = upcast_message(r->upcast, store_catalog(r->store), &shown,
+	    err);
+
+	if (bad < 0)
+		return -1;
+	if (bad == UPCAST_FAULT) {
+		buf_addf(&t->reason, "%s: upcast: %.*s %.*s at %lld: %s",
+		    l->handler->path, (int)m->type.n, m->type.p,
+		    (int)m->id.n, m->id.p, (long long)m->position,
+		    upcast_fault(r->upcast));
+		return buf_check(&t->reason, err) < 0 ? -1 : 1;
+	}
+	buf_truncate(&r->line, 0);
+	message_print(&r->line, &shown);
+	return buf_check(&r->line, err);
+}
+
 /* ---- jq ---- */
 
 static int start_jq(struct lane *l, struct task *t, const struct message *m,
@@ -26,13 +48,14 @@ static int start_jq(struct lane *l, struct task *t, const struct message *m,
 	bool complete, many, decides = delivery_decides(l->handler, m);
 	int bad;
 
-	buf_truncate(&r->line, 0);
-	message_print(&r->line, m);
-	bad = buf_check(&r->line, err);
-	if (bad == 0)
-		bad = decides ? decide_partition(r->store, l->handler, m, &p,
-		    &t->reason, err) : partition_of(r->store, l->handler, m,
-		    &p, &complete, &many, err);
+	bad = task_line(t, m, err);
+	if (bad > 0)
+		runner_finish(r, t, RESULT_FAULT);
+	if (bad != 0)
+		return bad < 0 ? -1 : 0;
+	bad = decides ? decide_partition(r->store, l->handler, m, &p,
+	    &t->reason, err) : partition_of(r->store, l->handler, m, &p,
+	    &complete, &many, err);
 	if (bad < 0)
 		return -1;
 	if (t->reason.n) {

@@ -241,15 +241,17 @@ int lane_execute(struct lane *l, struct task *t, struct message *m,
 	struct runner *r = l->runner;
 	struct es_err fault = {0};
 	bool refused;
+	int bad;
 
 	if (refuse_incomplete(l, t, m, &refused, err) < 0)
 		return -1;
 	if (refused)
 		return 0;
-	buf_truncate(&r->line, 0);
-	message_print(&r->line, m);
-	if (buf_check(&r->line, err) < 0)
-		return -1;
+	bad = task_line(t, m, err);
+	if (bad > 0)
+		runner_finish(r, t, RESULT_FAULT);
+	if (bad != 0)
+		return bad < 0 ? -1 : 0;
 	if ((l->streams ? put(l, t, m, &fault) :
 	    start_process(l, t, m, &fault)) == 0) {
 		t->state = TASK_RUNNING;

@@ -213,20 +213,15 @@ int store_check_same(struct store *s, struct es_err *err)
 
 /* ---- the state of the log ---- */
 
-/* es.catalog_loaded's payload is {"catalog": …}. */
 int read_catalog_at(struct store *s, int64_t at, struct es_err *err)
 {
 	struct message m;
 	struct catalog *c;
-	uint32_t node;
 
-	if (store_get(s, at, &m, err) <= 0 ||
-	    json_parse(&s->doc, m.payload.p, m.payload.n, err) < 0 ||
-	    (node = json_get(&s->doc, 0, "catalog")) == JSON_NONE)
+	if (store_get(s, at, &m, err) <= 0)
 		return es_fail(err, ES_FAILED, "%s: damaged: no catalog at "
 		    "position %lld", s->db->path, (long long)at);
-	if (catalog_parse("catalog", json_text(&s->doc, node).p,
-	    json_text(&s->doc, node).n, &c, err) < 0)
+	if (catalog_parse_loaded(&s->doc, m.payload, &c, err) < 0)
 		return es_err_at(err, "%s", s->db->path);
 	catalog_free(s->old_catalog);
 	s->old_catalog = s->catalog;	/* borrowed until the next refresh */
@@ -290,6 +285,16 @@ int store_head(struct store *s, int64_t *head, struct es_err *err)
 const struct catalog *store_catalog(const struct store *s)
 {
 	return s->catalog;
+}
+
+void store_set_strict(struct store *s, bool strict)
+{
+	s->strict = strict;
+}
+
+int64_t store_catalog_at(const struct store *s)
+{
+	return s->catalog_at;
 }
 
 /* ---- transactions ---- */

@@ -64,6 +64,8 @@ int store_head(struct store *, int64_t *head, struct es_err *err);
  * store_refresh(); borrowed until the next of either.
  */
 const struct catalog *store_catalog(const struct store *);
+/* The position of its es.catalog_loaded, 0 without one. */
+int64_t store_catalog_at(const struct store *);
 int store_refresh(struct store *, struct es_err *err);
 
 int store_begin(struct store *, struct es_err *err);
@@ -132,7 +134,13 @@ int store_check(struct store *, const struct draft *, struct es_err *err);
 int store_append_own(struct store *, const struct draft *,
     struct appended *out, struct es_err *err);
 
-/* Load a catalog: appends es.catalog_loaded unless it is in force already. */
+/* From now on a type that the catalog lacks is refused. */
+void store_set_strict(struct store *, bool strict);
+
+/*
+ * Load a catalog: appends es.catalog_loaded unless it is in force already.  A
+ * change that needs a new version and has none is refused.
+ */
 int store_load_catalog(struct store *, const struct catalog *, bool *changed,
     struct es_err *err);
 

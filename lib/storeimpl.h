@@ -24,6 +24,7 @@ struct store {
 	struct index *index;
 	struct ids *ids;
 	struct catalog *catalog, *old_catalog;
+	bool strict;		/* only types of the catalog */
 	int64_t catalog_at;	/* position of its es.catalog_loaded */
 	int64_t head;		/* as of the last refresh or append */
 	int64_t named_at;	/* head, when names were last refreshed */

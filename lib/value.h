@@ -2,12 +2,15 @@
  * value: the rules for one attribute in the catalog, es-app(5).
  *
  * A rule is written as the name of a type ("integer"), a choice ("a|b|c"), or
- * in full {"type", "default", "min", "max", "pattern"}; "?" behind the type
- * makes the attribute optional.  min and max bound the value of integer and
- * number, the characters of string and email, the elements of array; pattern
- * (pattern.h) is for string and email.  A default satisfies its own rule.
+ * in full {"type", "default", "min", "max", "pattern", "payload", "items"}; "?"
+ * behind the type makes the attribute optional.  min and max bound the value
+ * of integer and number, the characters of string and email, the elements of
+ * array; pattern (pattern.h) is for string and email.  payload has the rules
+ * of an object's own attributes, as a message's payload has them, and items
+ * the rule of each element of an array.  A default satisfies its own rule.
  *
- * Rules own their memory and are immutable once parsed.
+ * Rules own their memory and are immutable once parsed; names of attributes
+ * stand in the buffer that they were parsed with.
  */
 #ifndef ES_VALUE_H
 #define ES_VALUE_H
@@ -28,6 +31,15 @@ struct value_rule {
 	char *choices;		/* "a|b|c" */
 	char *initial;		/* the default as JSON text, or NULL */
 	struct pattern *pattern;
+	bool declared;		/* an object with only these: */
+	struct value_attribute *attributes;
+	size_t n;
+	struct value_rule *items;	/* of an array, or NULL */
+};
+
+struct value_attribute {
+	struct span name;
+	struct value_rule rule;
 };
 
 /* A JSON value, looked at: spans are borrowed. */
@@ -39,10 +51,19 @@ struct value {
 	struct span string;	/* decoded, of a string */
 };
 
-/* Errors are the rule's faults, without its attribute's name. */
-int value_rule_parse(const struct json_doc *, uint32_t node,
+/*
+ * Errors are the rule's faults, without its attribute's name.  `names` keeps
+ * the names of attributes; it must have room for all, so that it never moves.
+ */
+int value_rule_parse(const struct json_doc *, uint32_t node, struct buf *names,
     struct value_rule *out, struct es_err *);
 void value_rule_free(struct value_rule *);
+/* The attributes of a "payload" into a rule (declared, attributes, n). */
+int value_attributes_parse(const struct json_doc *, uint32_t node,
+    struct buf *names, struct value_rule *out, struct es_err *);
+const struct value_attribute *value_attribute(const struct value_rule *,
+    struct span name);
+const char *value_type_name(enum value_type);	/* "a choice" for one */
 
 /* Decoded text goes to `text`, which must have room so that it does not move
  * while the value is used. */
@@ -55,7 +76,10 @@ void value_look(const struct json_doc *, uint32_t node, struct buf *text,
  */
 void value_coerce(const struct value_rule *, struct value *);
 
-/* Whether a value satisfies a rule; if not, `expected` gets "must be …". */
+/*
+ * Whether a value satisfies a rule, but for what is inside of it; if not,
+ * `expected` gets "must be …".
+ */
 bool value_check(const struct value_rule *, const struct value *,
     struct buf *expected);
 

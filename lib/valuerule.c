@@ -15,8 +15,20 @@ static const char *const type_names[] = {
 
 #define N_TYPES (sizeof type_names / sizeof *type_names)
 
+const char *value_type_name(enum value_type type)
+{
+	return type == VALUE_CHOICE ? "a choice" : type_names[type];
+}
+
+/* As deep as JSON may be nested: JSON_DEPTH. */
 void value_rule_free(struct value_rule *rule)
 {
+	for (size_t i = 0; i < rule->n; i++)
+		value_rule_free(&rule->attributes[i].rule);
+	free(rule->attributes);
+	if (rule->items)
+		value_rule_free(rule->items);
+	free(rule->items);
 	free(rule->choices);
 	free(rule->initial);
 	pattern_free(rule->pattern);
@@ -159,6 +171,134 @@ static int read_pattern(const struct json_doc *d, uint32_t node,
 	return r;
 }
 
+/* ---- what is inside ---- */
+
+const struct value_attribute *value_attribute(const struct value_rule *rule,
+    struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < rule->n; i++)
+		if (span_eq(rule->attributes[i].name, name))
+			return &rule->attributes[i];
+	return NULL;
+}
+
+int value_attributes_parse(const struct json_doc *d, uint32_t node,
+    struct buf *names, struct value_rule *out, struct es_err *err)
+{
+	size_t count = d->nodes[node].count;
+	char shown[160];
+	uint32_t i;
+
+	if (d->nodes[node].type != JSON_OBJECT)
+		return es_fail(err, ES_FAILED, "payload: must be an object "
+		    "with a type for each attribute");
+	out->declared = true;
+	out->attributes = calloc(count ? count : 1, sizeof *out->attributes);
+	if (!out->attributes)
+		return es_fail_nomem(err);
+	for (i = json_first(d, node); i < d->nodes[node].end;
+	    i = json_next(d, i + 1)) {
+		struct value_attribute *a = &out->attributes[out->n];
+
+		a->name = json_string(d, i, names);
+		if (a->name.n == 0)
+			return es_fail(err, ES_FAILED,
+			    "payload: an attribute without a name");
+		if (value_rule_parse(d, i + 1, names, &a->rule, err) < 0)
+			return es_err_at(err, "%s", es_escape(shown,
+			    sizeof shown, a->name.p, a->name.n));
+		out->n++;
+	}
+	return 0;
+}
+
+static int read_items(const struct json_doc *d, uint32_t node,
+    struct buf *names, struct value_rule *rule, struct es_err *err)
+{
+	rule->items = calloc(1, sizeof *rule->items);
+	if (!rule->items)
+		return es_fail_nomem(err);
+	if (value_rule_parse(d, node, names, rule->items, err) < 0)
+		return es_err_at(err, "items");
+	if (rule->items->optional || rule->items->initial)
+		return es_fail(err, ES_FAILED, "items: an element can neither "
+		    "be optional nor have a default");
+	return 0;
+}
+
+static int read_inside(const struct json_doc *d, uint32_t node,
+    struct buf *names, struct value_rule *rule, struct es_err *err)
+{
+	uint32_t payload = json_get(d, node, "payload");
+	uint32_t items = json_get(d, node, "items");
+
+	if (payload != JSON_NONE && rule->type != VALUE_OBJECT)
+		return es_fail(err, ES_FAILED, "payload: only for object");
+	if (items != JSON_NONE && rule->type != VALUE_ARRAY)
+		return es_fail(err, ES_FAILED, "items: only for array");
+	if (payload != JSON_NONE &&
+	    value_attributes_parse(d, payload, names, rule, err) < 0)
+		return -1;
+	return items == JSON_NONE ? 0 :
+	    read_items(d, items, names, rule, err);
+}
+
+/* ---- defaults ---- */
+
+static bool fits(const struct value_rule *, const struct json_doc *,
+    uint32_t node, struct buf *expected);
+
+static bool fits_attributes(const struct value_rule *rule,
+    const struct json_doc *d, uint32_t node, struct buf *expected)
+{
+	struct buf text = {0};
+	size_t needed = 0, i;
+	uint32_t k;
+	bool yes = true;
+
+	for (i = 0; i < rule->n; i++)
+		needed += !rule->attributes[i].rule.optional;
+	for (k = json_first(d, node); yes && k < d->nodes[node].end;
+	    k = json_next(d, k + 1)) {
+		const struct value_attribute *a;
+
+		buf_truncate(&text, 0);
+		a = value_attribute(rule, json_string(d, k, &text));
+		yes = a && fits(&a->rule, d, k + 1, expected);
+		needed -= a && !a->rule.optional;
+	}
+	buf_free(&text);
+	if (yes && needed == 0)
+		return true;
+	if (expected->n == 0)
+		buf_adds(expected, "must have the attributes of its payload, "
+		    "all that are not optional");
+	return false;
+}
+
+/* A value with all that is inside of it. */
+static bool fits(const struct value_rule *rule, const struct json_doc *d,
+    uint32_t node, struct buf *expected)
+{
+	struct buf text = {0};
+	struct value v;
+	uint32_t i;
+	bool yes;
+
+	value_look(d, node, &text, &v);
+	yes = value_check(rule, &v, expected);
+	buf_free(&text);
+	if (yes && rule->declared)
+		return fits_attributes(rule, d, node, expected);
+	if (yes && rule->items)
+		for (i = json_first(d, node); yes && i < d->nodes[node].end;
+		    i = json_next(d, i))
+			yes = fits(rule->items, d, i, expected);
+	return yes;
+}
+
 /* Last, because a default has to satisfy all the rest. */
 static int read_default(const struct json_doc *d, uint32_t node,
     struct value_rule *rule, struct es_err *err)
@@ -168,8 +308,8 @@ static int read_default(const struct json_doc *d, uint32_t node,
 	struct value v;
 	int r = 0;
 
-	value_look(d, node, &text, &v);
-	if (!value_check(rule, &v, &expected)) {
+	if (!fits(rule, d, node, &expected)) {
+		value_look(d, node, &text, &v);
 		value_describe(&v, came, sizeof came);
 		r = es_fail(err, ES_FAILED, "default: %s, not %s", expected.p ?
 		    expected.p : "", came);
@@ -187,7 +327,7 @@ static int check_fields(const struct json_doc *d, uint32_t node,
     struct es_err *err)
 {
 	static const char *const known[] = {"type", "default", "min", "max",
-	    "pattern"};
+	    "pattern", "payload", "items"};
 	char shown[80];
 	uint32_t i;
 	size_t k;
@@ -208,7 +348,7 @@ static int check_fields(const struct json_doc *d, uint32_t node,
 }
 
 static int read_full(const struct json_doc *d, uint32_t node,
-    struct value_rule *rule, struct es_err *err)
+    struct buf *names, struct value_rule *rule, struct es_err *err)
 {
 	uint32_t min = json_get(d, node, "min"), max = json_get(d, node, "max");
 	uint32_t pattern = json_get(d, node, "pattern");
@@ -229,13 +369,15 @@ static int read_full(const struct json_doc *d, uint32_t node,
 		return es_fail(err, ES_FAILED, "min: is above max");
 	if (pattern != JSON_NONE && read_pattern(d, pattern, rule, err) < 0)
 		return -1;
+	if (read_inside(d, node, names, rule, err) < 0)
+		return -1;
 	if (initial != JSON_NONE && read_default(d, initial, rule, err) < 0)
 		return -1;
 	return 0;
 }
 
 int value_rule_parse(const struct json_doc *d, uint32_t node,
-    struct value_rule *out, struct es_err *err)
+    struct buf *names, struct value_rule *out, struct es_err *err)
 {
 	int r;
 
@@ -243,7 +385,7 @@ int value_rule_parse(const struct json_doc *d, uint32_t node,
 	if (d->nodes[node].type == JSON_STRING)
 		r = read_type(d, node, out, err);
 	else if (d->nodes[node].type == JSON_OBJECT)
-		r = read_full(d, node, out, err);
+		r = read_full(d, node, names, out, err);
 	else
 		r = es_fail(err, ES_FAILED, "must be the name of a type, or "
 		    "an object with one");

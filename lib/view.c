@@ -304,7 +304,8 @@ int view_open(struct store *s, const struct handler *h, struct jqrun *jq,
 	v->batch.jq = jq;
 	v->batch.source = view_source(v);
 	if (viewfile_init(&v->file, store_path(s), h->name, err) < 0 ||
-	    types_query(h, &v->query, err) < 0 || attach(v, rebuild, err) < 0)
+	    types_query(h, &v->query, err) < 0 ||
+	    upcast_open(&v->upcast, err) < 0 || attach(v, rebuild, err) < 0)
 		goto fail;
 	*out = v;
 	return 0;
@@ -325,6 +326,7 @@ void view_close(struct view *v)
 	viewfile_free(&v->file);
 	query_free(&v->query);
 	viewbatch_free(&v->batch);
+	upcast_close(v->upcast);
 	buf_free(&v->fault);
 	free(v->reason);
 	free(v);

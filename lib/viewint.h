@@ -4,6 +4,7 @@
 #ifndef ES_VIEWINT_H
 #define ES_VIEWINT_H
 
+#include "upcast.h"
 #include "viewbatch.h"
 #include "viewfile.h"
 
@@ -27,6 +28,7 @@ struct view {
 	struct store *store;
 	const struct handler *handler;
 	struct query query;		/* the types that it evolves */
+	struct upcast *upcast;
 	char hash[65];			/* of the projector's text */
 	struct viewfile file;
 	bool opened;
@@ -62,6 +64,9 @@ int view_fits_log(struct view *, const struct viewfile_mark *, bool *fits,
  */
 int view_holds_erased(struct view *, int64_t position, int64_t since,
     int64_t up_to, bool *yes, struct es_err *err);
+
+/* The message as the projector is to see it; a fault is an error. */
+int view_upcast(struct view *, struct message *, struct es_err *err);
 
 void view_detach(struct view *);
 /* Leave what is open for a new generation, which does not hold it. */

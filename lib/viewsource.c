@@ -143,7 +143,8 @@ static int feed_found(struct view *v, struct find *f, char *const *values,
 		if (m.erased_at)
 			continue;
 		if (delivered(v, &m, values, &yes, err) < 0 ||
-		    (yes && feed(to, &m, err) < 0))
+		    (yes && (view_upcast(v, &m, err) < 0 ||
+		    feed(to, &m, err) < 0)))
 			return -1;
 	}
 	return r;

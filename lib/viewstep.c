@@ -16,8 +16,14 @@
 
 /* ---- reading the log ---- */
 
-static int add_message(struct view *v, const struct message *m,
-    struct es_err *err)
+int view_upcast(struct view *v, struct message *m, struct es_err *err)
+{
+	return upcast_or_fail(v->upcast, store_catalog(v->store), m, err) < 0 ?
+	    es_err_at(err, "%s", v->handler->path) : 0;
+}
+
+/* Its partition is that of the message as it is stored. */
+static int add_message(struct view *v, struct message *m, struct es_err *err)
 {
 	struct partition p;
 	bool complete, many;
@@ -28,7 +34,8 @@ static int add_message(struct view *v, const struct message *m,
 	if (partition_of(v->store, v->handler, m, &p, &complete, &many,
 	    err) < 0)
 		return -1;
-	r = viewbatch_add(&v->batch, m, p.values, complete, err);
+	r = view_upcast(v, m, err) < 0 ? -1 :
+	    viewbatch_add(&v->batch, m, p.values, complete, err);
 	partition_free(&p);
 	return r;
 }

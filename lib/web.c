@@ -224,9 +224,10 @@ extern char **environ;
 static void start_react(struct web *w)
 {
 	struct es_err err = {0};
-	char follow[] = "-f", store[] = "-s";
+	char follow[] = "-f", store[] = "-s", strict[] = "--strict";
 	char *argv[] = {(char *)(uintptr_t)w->options.react_path, follow,
-	    store, w->store_path, w->app->path, NULL};
+	    store, w->store_path, w->app->path,
+	    w->options.strict ? strict : NULL, NULL};
 
 	if (proc_command(&w->react, argv, environ, NULL, "", SPAN_LIT(""),
 	    &err) == 0) {

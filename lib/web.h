@@ -30,6 +30,7 @@ struct web_options {
 					   ended, or NULL */
 	bool react;		/* run es-react -f beside it */
 	const char *react_path;	/* the program */
+	bool strict;		/* ... which is given --strict */
 	void (*say)(void *ctx, const char *line);	/* a line of the log */
 	void *ctx;
 	volatile sig_atomic_t *stop;

@@ -477,6 +477,58 @@ END
     es-append -q -t notes.written text=hello
 }
 
+@test "--strict refuses types that the catalog lacks" {
+    catalog
+    run --separate-stderr es-append --strict -t notes.written text=hello
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: type: notes.written is not in the catalog'
+    printf '%s\n' '{"type":"loans.book_lent","payload":{"book_id":"b1","days":1}}' \
+        '{"type":"a"}' >in
+    run --separate-stderr es-append --strict in
+    assert_failure 1
+    refute_output
+    assert_error_line es-append 'in:2: type: a is not in the catalog'
+    run --separate-stderr es-append --strict --each --skip-bad bad in
+    assert_failure 1
+    assert_equal "${#lines[@]}" 1
+    assert_equal "$(cat bad)" '{"type":"a"}'
+    # A repeated append has succeeded before.
+    es-append -q --id n1 -t notes.written
+    run --separate-stderr es-append --strict --id n1 -t notes.written
+    assert_success
+    run --separate-stderr es-append --strict --import in
+    assert_failure 2
+    assert_error_line es-append '--import and --strict'
+    run --separate-stderr es-append -t a --unless --strict
+    assert_failure 2
+    assert_error_line es-append '--strict: has to stand before --unless'
+}
+
+@test "what is inside of an object or an array has its rules, too" {
+    cat >nested.json <<'END'
+{"donors.told": {"payload": {"donor": {"type": "object", "payload": {
+    "address": {"type": "object", "payload": {
+        "zip": {"type": "string", "pattern": "[0-9]{4}"},
+        "city": {"type": "string", "default": "Bern"}}}}},
+  "sums": {"type": "array?", "items": {"type": "integer", "min": 1}}}}}
+END
+    es-init -m nested.json
+    run --separate-stderr es-append -t donors.told \
+        'donor:={"address":{"zip":"80"}}'
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-append: donors.told: donor.address.zip: must match [0-9]{4}, not "80"'
+    run --separate-stderr es-append -t donors.told \
+        'donor:={"address":{"zip":"8000"}}' 'sums:=[1,0]'
+    assert_failure 1
+    assert_stderr 'es-append: donors.told: sums[1]: must be at least 1, not 0'
+    run es-append -t donors.told 'donor:={"address":{"zip":"8000"}}'
+    assert_success
+    assert_output --partial \
+        '"payload":{"donor":{"address":{"zip":"8000","city":"Bern"}}}'
+}
+
 # ---- identity ----
 
 @test "the same id with the same content is stored once" {

@@ -439,3 +439,67 @@ whole_store() {
     assert_error_line es-init 'ro/es.db'
     assert_file_exist ro/es.db
 }
+
+# change JQ: change messages.json and load it.
+change() {
+    jq "$1" messages.json >changed.json
+    run --separate-stderr es-init -m changed.json
+}
+
+@test "a change that would make good payloads bad needs a new version" {
+    catalog
+    es-init -m messages.json
+    es-query >before
+    change '."loans.book_lent".payload.days = "string"'
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-init: changed.json: loans.book_lent: days: was integer, now string, without a new version'
+    change 'del(."loans.book_lent".payload.note)'
+    assert_failure 1
+    assert_stderr 'es-init: changed.json: loans.book_lent: note: was string, now gone, without a new version'
+    # The first one, in the order of the file.
+    change '."loans.lend_book".kind = "event"
+      | ."loans.book_lent".payload.days = "string"'
+    assert_failure 1
+    assert_stderr 'es-init: changed.json: loans.lend_book: kind: was command, now event, without a new version'
+    es-query | cmp before -
+    # An app is refused in the same way.
+    mkdir app
+    jq '."loans.book_lent".payload.more = "any"' messages.json \
+        >app/messages.json
+    run --separate-stderr es-init app
+    assert_failure 1
+    assert_stderr 'es-init: app/messages.json: loans.book_lent: more: was not there, now required, without a new version'
+    es-query | cmp before -
+}
+
+@test "what keeps good payloads good is loaded" {
+    catalog
+    es-init -m messages.json
+    change '."loans.book_lent" |= (.keys = ["days"] | .channel = "a"
+      | .payload += {days: "number", note: "any?", more: "uuid?"})
+      | ."loans.lend_book".web = false | ."other.type" = {}'
+    assert_success
+    refute_output
+    assert_stderr
+    run es-query --count
+    assert_output 2
+    # The catalog that is loaded counts, not the first.
+    run --separate-stderr es-init -m messages.json
+    assert_failure 1
+    assert_stderr 'es-init: messages.json: loans.book_lent: days: was number, now integer, without a new version'
+}
+
+@test "a version goes up, never down" {
+    catalog
+    es-init -m messages.json
+    change '."loans.book_lent" += {version: 2, upcast: ".", keys: [],
+      payload: {days: "string"}}'
+    assert_success
+    run --separate-stderr es-init -m messages.json
+    assert_failure 1
+    assert_stderr 'es-init: messages.json: loans.book_lent: version: was 2, now 1: a version never goes back'
+    change '."loans.book_lent".version = 2'
+    assert_failure 1
+    assert_error_line es-init 'days: was string, now integer, without a new'
+}

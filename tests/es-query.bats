@@ -300,7 +300,6 @@ END
     usage '--id: must have 1 to 128' --id ''
     usage '--id: only once' --id a --id b
     usage '--correlation: only once' --correlation a --correlation a
-    usage 'unknown option --upcast' --upcast
     usage '-o' -o -t a
     usage '-o' -t a -o
     usage '--last' --last

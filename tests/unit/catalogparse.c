@@ -73,7 +73,22 @@ static void test_entry(void)
 	check_str(refused_entry("{\"kinds\":\"event\"}"),
 	    "kinds: no such field");
 	check_str(refused_entry("{\"k\\u0069nd\":\"event\"}"), "");
-	check(strstr(refused_entry("{\"upcast\":\".\"}"), "upcast: "));
+	check_str(refused_entry("{\"upcast\":\".\"}"),
+	    "upcast: there is no version before version 1");
+	check_str(refused_entry("{\"version\":2,\"upcast\":\".\"}"), "");
+	check_str(refused_entry("{\"version\":2,\"upcast\":\"\"}"),
+	    "upcast: must be a jq program");
+	check_str(refused_entry("{\"version\":2,\"upcast\":[]}"), "upcast: "
+	    "must be a jq program, or an object with one for each version");
+	check_str(refused_entry("{\"version\":3,\"upcast\":{\"2\":\".\","
+	    "\"3\":\".\"}}"), "");
+	check_str(refused_entry("{\"version\":3,\"upcast\":{\"3\":1}}"),
+	    "upcast: 3: must be a jq program, or an object with one for each "
+	    "version");
+	check_str(refused_entry("{\"version\":3,\"upcast\":{\"4\":\".\"}}"),
+	    "upcast: 4: must be a version from 2 to 3");
+	check_str(refused_entry("{\"version\":3,\"upcast\":{\"02\":\".\"}}"),
+	    "upcast: 02: must be a version from 2 to 3");
 	check(strstr(refused_entry("{\"kind\":\"query\"}"), "kind: must be"));
 	check(strstr(refused_entry("{\"kind\":1}"), "kind: must be"));
 	check_str(refused_entry("{\"web\":\"yes\"}"), "web: must be a boolean");

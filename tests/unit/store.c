@@ -638,7 +638,8 @@ static void test_catalog(void)
 	check_int(unit_put(b, "{'type':'t','id':'1'}"), 2);
 	has(b, 2, "'kind':'command'");
 	check_int(unit_put(b, "{'type':'t','kind':'event'}"), -1);
-	unit_catalog(b, "{'t':{'kind':'event','payload':{'n':'integer'}}}");
+	unit_catalog(b, "{'t':{'kind':'event','version':2,"
+	    "'payload':{'n':'integer'}}}");
 	has(a, 3, "'type':'es.catalog_loaded'");
 	has(a, 3, "'payload':{'catalog':{'t':{'kind':'event'");
 	check_int(unit_put(a, "{'type':'t'}"), -1);
