@@ -13,19 +13,21 @@
 #include "form.h"
 #include "group.h"
 #include "sys.h"
+#include "vet.h"
 
 static const char *const synopsis[] = {
 	"[-q] [--given FILE | --as-of POS|TIME] HANDLER [FILE...]",
 	"[-q] [--given FILE | --as-of POS|TIME] HANDLER -t TYPE "
 	    "[NAME=STRING | NAME:=JSON]...",
 	"[--given FILE | --as-of POS|TIME] --state [-p NAME=VALUE]... HANDLER",
+	"--check HANDLER",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_TAG, CLI_META, CLI_CAUSE, CLI_GIVEN, CLI_STATE,
 	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE,
-	CLI_STRICT, 0
+	CLI_STRICT, CLI_CHECK, 0
 };
 
 static const struct cli_help help[] = {
@@ -69,7 +71,7 @@ struct options {
 	int n_files;
 	struct form form;
 	const char *given;
-	bool state, strict;
+	bool state, strict, check;
 	bool as_of;
 	int64_t position, time;		/* as of: -1 when it is the other */
 	bool rejections;
@@ -88,7 +90,7 @@ struct job {
 	struct buf text;
 	int64_t stored;			/* the last position that is certain */
 	int64_t answered;		/* commands */
-	bool refused;
+	bool refused, faulty;
 };
 
 /* ---- options ---- */
@@ -130,6 +132,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 		return 0;
 	case CLI_STATE:
 		o->state = true;
+		return 0;
+	case CLI_CHECK:
+		o->check = true;
 		return 0;
 	case CLI_PARTITION:
 		return query_flag(&o->values, NULL, id, o->cli.arg, err);
@@ -174,6 +179,15 @@ static int check_as_of(const struct options *o, struct es_err *err)
 	return 0;
 }
 
+static int check_check(const struct options *o, struct es_err *err)
+{
+	if (o->check && (o->form.type.p || o->state || o->given ||
+	    o->n_files || o->as_of || o->rejections || o->retries >= 0))
+		return es_fail(err, ES_USAGE, "--check: takes a HANDLER and "
+		    "nothing else");
+	return 0;
+}
+
 static bool is_stdin(const char *file)
 {
 	return strcmp(file, "-") == 0;
@@ -205,7 +219,8 @@ static int check_options(struct options *o, struct es_err *err)
 	for (i = 0; i < o->n_files && o->form.type.p; i++)
 		if (form_word(&o->form, o->files[i], err) < 0)
 			return -1;
-	return check_state(o, err) < 0 || check_as_of(o, err) < 0 ? -1 :
+	return check_check(o, err) < 0 || check_state(o, err) < 0 ||
+	    check_as_of(o, err) < 0 ? -1 :
 	    check_inputs(o, err);
 }
 
@@ -548,10 +563,22 @@ static int print_state(struct job *j, struct es_err *err)
 	return r;
 }
 
+static void tell_finding(void *ctx, bool error, const char *text)
+{
+	struct job *j = ctx;
+
+	j->faulty |= error;
+	if (error || !j->o->cli.quiet)
+		cli_finding(&j->o->cli, text);
+}
+
 static int run(struct job *j, struct es_err *err)
 {
 	int r;
 
+	if (j->o->check)
+		return vet(&j->o->handler, 1, SCAN_DECIDE, tell_finding, j,
+		    err);
 	if (load_handler(j, err) < 0 || open_answers(j, err) < 0 ||
 	    check_held(j, err) < 0)
 		return -1;
@@ -596,6 +623,8 @@ int main(int argc, char **argv)
 		r = run(&j, &err);
 	if (r < 0)
 		status = cli_error(&o.cli, &err);
+	else if (j.faulty)
+		status = ES_FAILED;
 	else if (j.refused)
 		status = ES_REJECTED;
 	release(&j);

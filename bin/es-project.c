@@ -11,6 +11,7 @@
 
 #include "bell.h"
 #include "spool.h"
+#include "vet.h"
 #include "view.h"
 
 #define POLL_MS 1000		/* behind the bell, should a ring be missed */
@@ -20,12 +21,13 @@ static const char *const synopsis[] = {
 	"[--rebuild] --print [-p NAME=VALUE]... HANDLER",
 	"--path HANDLER",
 	"--given FILE [-p NAME=VALUE]... HANDLER",
+	"--check HANDLER",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_FOLLOW, CLI_REBUILD, CLI_PRINT, CLI_PARTITION, CLI_PATH,
-	CLI_GIVEN, 0
+	CLI_GIVEN, CLI_CHECK, 0
 };
 
 static const struct cli_help help[] = {
@@ -57,7 +59,7 @@ static const struct cli_program program = {
 struct options {
 	struct cli cli;
 	const char *file, *given;
-	bool follow, rebuild, print, path;
+	bool follow, rebuild, print, path, check;
 	struct query_pair *values;	/* -p */
 	size_t n_values;
 };
@@ -70,6 +72,7 @@ struct job {
 	struct store *store;
 	struct view *view;
 	const char *told;		/* why it is rebuilt: said already */
+	bool faulty;			/* --check found an error */
 };
 
 /* ---- options ---- */
@@ -106,6 +109,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	case CLI_PATH:
 		o->path = true;
 		return 0;
+	case CLI_CHECK:
+		o->check = true;
+		return 0;
 	case CLI_GIVEN:
 		o->given = o->cli.arg;
 		return 0;
@@ -124,6 +130,10 @@ static int check_options(const struct options *o, struct es_err *err)
 {
 	if (!o->file)
 		return es_fail(err, ES_USAGE, "HANDLER is missing");
+	if (o->check && (o->follow || o->print || o->path || o->given ||
+	    o->rebuild || o->n_values))
+		return es_fail(err, ES_USAGE, "--check: takes a HANDLER and "
+		    "nothing else");
 	if (o->follow && (o->print || o->path || o->given))
 		return es_fail(err, ES_USAGE,
 		    "-f: goes not with --print, --path and --given");
@@ -375,8 +385,19 @@ static bool read_only(const struct job *j)
 	return yes;
 }
 
+static void tell_finding(void *ctx, bool error, const char *text)
+{
+	struct job *j = ctx;
+
+	j->faulty |= error;
+	if (error || !j->o->cli.quiet)
+		cli_finding(&j->o->cli, text);
+}
+
 static int run(struct job *j, struct es_err *err)
 {
+	if (j->o->check)
+		return vet(&j->o->file, 1, SCAN_EVOLVE, tell_finding, j, err);
 	if (load(j, err) < 0)
 		return -1;
 	if (j->o->given)
@@ -403,6 +424,8 @@ int main(int argc, char **argv)
 		r = run(&j, &err);
 	if (r < 0)
 		status = cli_error(&o.cli, &err);
+	else if (j.faulty)
+		status = ES_FAILED;
 	store_close(j.store);
 	jqrun_close(j.jq);
 	handler_free(&j.handler);

@@ -1,9 +1,10 @@
 /* es-react: run an app's deciders, reactors and projectors over a store. */
 #include <signal.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "cli.h"
 #include "runner.h"
+#include "vet.h"
 
 static volatile sig_atomic_t stop;
 
@@ -19,19 +20,25 @@ struct options {
 	struct query query;
 	struct query_bounds bounds;
 	const char *name, *by;
-	bool queried, loaded;
+	bool queried;
+	const char **paths;		/* handlers and apps */
+	size_t n_paths;
+	bool check, faulty;
+	const struct cli *cli;
 };
 
 static const char *const synopsis[] = {
 	"[-f] [-j N] [--breaker N] HANDLER|APP...",
+	"--check HANDLER|APP...",
 	"[-f] [-j N] --name NAME [QUERY-FLAGS] [--by NAME[,NAME]] "
 	    "[--from WHERE] -- CMD [ARG...]",
 	NULL
 };
 
 static const int flags[] = {
-	CLI_FOLLOW, CLI_ONCE, CLI_JOBS, CLI_BREAKER, CLI_STRICT, CLI_NAME, CLI_TYPE,
-	CLI_KEY, CLI_TAG, CLI_OR, CLI_PARTITION, CLI_KIND, CLI_BY, CLI_FROM, 0
+	CLI_FOLLOW, CLI_ONCE, CLI_JOBS, CLI_BREAKER, CLI_STRICT, CLI_NAME,
+	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_OR, CLI_PARTITION, CLI_KIND, CLI_BY,
+	CLI_FROM, CLI_CHECK, 0
 };
 
 static const struct cli_help help[] = {
@@ -100,8 +107,11 @@ static int flag(struct cli *cli, int id, struct options *o, struct es_err *err)
 	case CLI_FROM:
 		return runner_parse_from(cli->arg, &o->run, err);
 	case CLI_OPERAND:
-		o->loaded = true;
-		return app_load(&o->app, cli->arg, err);
+		o->paths[o->n_paths++] = cli->arg;
+		return 0;
+	case CLI_CHECK:
+		o->check = true;
+		return 0;
 	default:
 		o->queried = true;
 		return query_flag(&o->query, &o->bounds, id, cli->arg, err);
@@ -112,7 +122,7 @@ static int command(struct options *o, char **argv, struct es_err *err)
 {
 	struct handler h;
 
-	if (o->app.n)
+	if (o->n_paths)
 		return es_fail(err, ES_USAGE, "a command (--name … -- CMD) and "
 		    "handlers do not go together");
 	if (!argv[0])
@@ -131,8 +141,18 @@ static int command(struct options *o, char **argv, struct es_err *err)
 	return 0;
 }
 
+static void tell_finding(void *ctx, bool error, const char *text)
+{
+	struct options *o = ctx;
+
+	o->faulty |= error;
+	if (error || !o->cli->quiet)
+		cli_finding(o->cli, text);
+}
+
 static int parse(struct cli *cli, struct options *o, struct es_err *err)
 {
+	size_t i;
 	int id, n;
 
 	while ((id = cli_next(cli, err)) != CLI_END) {
@@ -148,8 +168,13 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 	if (o->queried || o->by)
 		return es_fail(err, ES_USAGE,
 		    "query flags and --by go with --name NAME … -- CMD");
-	if (!o->loaded)
+	if (!o->n_paths)
 		return es_fail(err, ES_USAGE, "an app or a handler is missing");
+	if (o->check)
+		return vet(o->paths, o->n_paths, 0, tell_finding, o, err);
+	for (i = 0; i < o->n_paths; i++)
+		if (app_load(&o->app, o->paths[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -182,14 +207,19 @@ int main(int argc, char **argv)
 	int r, status = ES_OK;
 
 	cli_begin(&cli, &program, argc, argv);
+	o.cli = &cli;
 	o.run.say = say;
 	o.run.ctx = &cli;
 	o.run.stop = &stop;
-	r = parse(&cli, &o, &err);
+	o.paths = calloc((size_t)argc + 1, sizeof *o.paths);
+	r = o.paths ? parse(&cli, &o, &err) : es_fail_nomem(&err);
 	if (r < 0)
 		status = cli_error(&cli, &err);
+	else if (r == 0 && o.check)
+		status = o.faulty ? ES_FAILED : ES_OK;
 	else if (r == 0)
 		status = run(&cli, &o, &err);
+	free(o.paths);
 	app_free(&o.app);
 	query_free(&o.query);
 	return cli_close(&cli, status);

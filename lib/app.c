@@ -20,6 +20,15 @@ static const struct {
 
 /* ---- checks ---- */
 
+/* A fault that somebody else sees to is none. */
+static int told(const struct app *a, int r, const struct es_err *err)
+{
+	if (r == 0 || !a->fault)
+		return r;
+	a->fault(a->fault_ctx, err);
+	return 0;
+}
+
 /* Whether some type matches both: either may be a prefix, ending in a dot. */
 static bool overlaps(const char *a, const char *b)
 {
@@ -56,8 +65,8 @@ int app_check(const struct app *a, struct es_err *err)
 {
 	for (size_t i = 1; i < a->n; i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (check_pair(&a->handlers[j].handler,
-			    &a->handlers[i].handler, err) < 0)
+			if (told(a, check_pair(&a->handlers[j].handler,
+			    &a->handlers[i].handler, err), err) < 0)
 				return -1;
 		}
 	}
@@ -222,8 +231,8 @@ static int load_role(struct app *a, enum app_role role, const char *app_path,
 		r = es_fail_errno(err, "%s", folder);
 	for (int i = 0; i < n; i++) {
 		if (r == 0)
-			r = load_entry(a, role, folder, app_path,
-			    list[i]->d_name, err);
+			r = told(a, load_entry(a, role, folder, app_path,
+			    list[i]->d_name, err), err);
 		free(list[i]);
 	}
 	free(list);
@@ -292,7 +301,7 @@ static int load_folder(struct app *a, const char *path, struct es_err *err)
 {
 	bool found = false;
 
-	if (load_catalog(a, path, &found, err) < 0)
+	if (told(a, load_catalog(a, path, &found, err), err) < 0)
 		return -1;
 	if (!a->path) {
 		a->path = strdup(path);

@@ -28,7 +28,12 @@ struct app_handler {
 	struct handler handler;
 };
 
+/* Told of each fault, if there is one: loading goes on behind it. */
+typedef void app_fault(void *ctx, const struct es_err *);
+
 struct app {
+	app_fault *fault;
+	void *fault_ctx;
 	char *path;			/* the first folder, or NULL */
 	struct catalog *catalog;	/* NULL: none */
 	struct app_handler *handlers;

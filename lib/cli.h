@@ -38,7 +38,7 @@ enum cli_id {
 	CLI_CATALOG, CLI_RETRIES, CLI_DEADLINE, CLI_ONCE, CLI_BREAKER,
 	CLI_TIMEOUT, CLI_FORCE, CLI_STRICT, CLI_UPCAST,
 	CLI_LISTEN, CLI_HOST, CLI_NO_REACT, CLI_SALVAGE,
-	CLI_AS_OF, CLI_REJECTIONS, CLI_DELETE
+	CLI_AS_OF, CLI_REJECTIONS, CLI_DELETE, CLI_CHECK
 };
 
 /* What a program says of itself; all static text. */
@@ -114,6 +114,8 @@ int cli_duration_parse(struct span, int64_t *millis, struct es_err *);
 
 /* One line "PROG: text" on stderr in one write, control bytes escaped. */
 void cli_warn(const struct cli *, const char *fmt, ...) ES_PRINTF(2, 3);
+/* Without "PROG: ", for what begins with FILE:LINE, so that editors jump. */
+void cli_finding(const struct cli *, const char *text);
 /* The same for an error; returns its code, which is the exit status.  For
  * ES_USAGE a second line is never printed: the text ends in "(see -h)". */
 int cli_error(const struct cli *, const struct es_err *);

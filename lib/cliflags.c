@@ -45,6 +45,8 @@ static const struct cli_flag flags[] = {
 	{CLI_JOBS, 'j', "--jobs", "N", "this many workers"},
 	{CLI_GIVEN, 0, "--given", "FILE",
 	    "no store: take the history from FILE"},
+	{CLI_CHECK, 0, "--check", NULL,
+	    "run nothing: only say what is wrong with what would be run"},
 	{CLI_STATE, 0, "--state", NULL, "print the state"},
 	{CLI_JSON, 0, "--json", NULL, "print NDJSON instead of text"},
 	{CLI_PRETTY, 0, "--pretty", NULL,

@@ -140,6 +140,29 @@ static void say(const struct cli *c, const char *text, const char *end)
 	buf_free(&line);
 }
 
+void cli_finding(const struct cli *c, const char *text)
+{
+	char shown[4 * sizeof((struct es_err *)0)->text];
+	struct buf line = {0};
+	const char *p = text;
+
+	while ((p = strchr(p, '\n'))) {
+		p++;
+		if (!is_another(text, p))
+			continue;
+		buf_addf(&line, "%s\n", es_escape(shown, sizeof shown, text,
+		    (size_t)(p - text) - 1));
+		text = p;
+	}
+	buf_addf(&line, "%s\n", es_escape(shown, sizeof shown, text,
+	    strlen(text)));
+	if (line.failed)
+		say_last(c, shown, "");
+	else
+		write_all(STDERR_FILENO, line.p, line.n);
+	buf_free(&line);
+}
+
 void cli_warn(const struct cli *c, const char *fmt, ...)
 {
 	char text[sizeof((struct es_err *)0)->text];

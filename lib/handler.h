@@ -68,8 +68,8 @@ int handler_partition_by(struct handler *, const char *names,
     struct es_err *err);
 
 /*
- * Apply `about` (JSON object text): name, partition_by, reads, deadline,
- * retries, backoff.  A field that is not known (yet) is refused by name.
+ * Apply `about` (JSON object text): name, partition_by, reads,
+ * handles, deadline, retries, backoff.  A field that is not known (yet) is refused by name.
  */
 int handler_about(struct handler *, struct span about, struct es_err *);
 

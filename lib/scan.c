@@ -63,7 +63,7 @@ static int add_literal(struct scan_source *s, uint32_t token,
  * The types between two arguments' ends: a literal or a comma list of them, in
  * parentheses or not.
  */
-static int read_types(struct scan_source *s, uint32_t from, uint32_t end,
+int scan_read_types(struct scan_source *s, uint32_t from, uint32_t end,
     struct scan_types *to, struct es_err *err)
 {
 	uint32_t at;
@@ -95,13 +95,13 @@ static struct span call_name(const struct scan_source *s,
 }
 
 /* Whether it is es's on() or apply(). */
-static bool is_switch(const struct scan_source *s, const struct scan_call *c)
+bool scan_is_switch(const struct scan_source *s, const struct scan_call *c)
 {
 	return c->target == SCAN_NONE && (span_is(call_name(s, c), "on") ||
 	    span_is(call_name(s, c), "apply"));
 }
 
-static int switch_types(struct scan_source *s, const struct scan_call *c,
+int scan_switch_types(struct scan_source *s, const struct scan_call *c,
     struct scan_types *to, struct es_err *err)
 {
 	uint32_t open = c->token + 1, first, second;
@@ -114,7 +114,7 @@ static int switch_types(struct scan_source *s, const struct scan_call *c,
 		    call_name(s, c).p);
 	first = s->argument_end[open];
 	second = s->argument_end[first];
-	return read_types(s, first + 1, second, to, err);
+	return scan_read_types(s, first + 1, second, to, err);
 }
 
 /* ---- what a handler may not call ---- */
@@ -210,9 +210,15 @@ static int check_calls(struct scan_source *s, struct scan *out, bool *plain,
 	for (i = 0; r == 0 && i < s->n_calls; i++) {
 		note_later(s, &s->calls[i], out);
 		r = check_call(s, &s->calls[i], err);
-		if (r < 0 || !is_switch(s, &s->calls[i]))
+		if (r < 0 || !scan_is_switch(s, &s->calls[i]))
 			continue;
-		r = switch_types(s, &s->calls[i], &types, err);
+		r = scan_switch_types(s, &s->calls[i], &types, err);
+		/* scan_collect() sees to what about.handles may say. */
+		if (r < 0 && s->handles) {
+			*plain = false;
+			r = 0;
+			continue;
+		}
 		*plain = *plain && types.n == 1 &&
 		    types.v[0][strlen(types.v[0]) - 1] != '.';
 		while (types.n > 0)
@@ -220,68 +226,6 @@ static int check_calls(struct scan_source *s, struct scan *out, bool *plain,
 	}
 	free(types.v);
 	return r;
-}
-
-/* ---- what each of them reaches ---- */
-
-static void reach(struct scan_source *s)
-{
-	bool more = true;
-	size_t i;
-
-	while (more) {
-		more = false;
-		for (i = 0; i < s->n_calls; i++) {
-			const struct scan_call *c = &s->calls[i];
-
-			if (c->target == SCAN_NONE ||
-			    !s->defs[c->owner].reached ||
-			    s->defs[c->target].reached)
-				continue;
-			s->defs[c->target].reached = more = true;
-		}
-	}
-}
-
-static struct scan_def *find_reserved(struct scan_source *s, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_defs; i++)
-		if (s->defs[i].parent == SCAN_NONE &&
-		    span_is(s->defs[i].name, name))
-			return &s->defs[i];
-	return NULL;
-}
-
-static int collect(struct scan_source *s, const char *from,
-    struct scan_types *to, struct es_err *err)
-{
-	struct scan_def *d = find_reserved(s, from);
-	bool evolves = strcmp(from, "evolve") == 0;
-	size_t i;
-
-	if (!d)
-		return 0;
-	for (i = 0; i < s->n_defs; i++)
-		s->defs[i].reached = false;
-	d->reached = true;
-	reach(s);
-	for (i = 0; i < s->n_calls; i++) {
-		const struct scan_call *c = &s->calls[i];
-
-		if (!s->defs[c->owner].reached || !is_switch(s, c) ||
-		    (!evolves && span_is(call_name(s, c), "apply")))
-			continue;
-		if (switch_types(s, c, to, err) < 0)
-			return -1;
-	}
-	if (to->n > 0)
-		return 0;
-	return scan_refuse(s, d->line, err, "%s names no type, so it would "
-	    "never be called: %s", from, evolves ?
-	    "write apply($e; \"area.name\"; …)" :
-	    "write on($m; \"area.name\"; …)");
 }
 
 static int list_defs(const struct scan_source *s, struct scan *out,
@@ -314,6 +258,23 @@ static int list_defs(const struct scan_source *s, struct scan *out,
 	return 0;
 }
 
+/* Whether about has a member of that name: what it says is seen later. */
+static bool says_handles(const struct scan_source *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->lex.n; i++)
+		if (jqlex_is(&s->lex, i, LEX_KEYWORD, "def") &&
+		    jqlex_is(&s->lex, i + 1, LEX_NAME, "about"))
+			break;
+	for (; i < s->lex.n && s->lex.v[i].op != ';'; i++)
+		if ((jqlex_is(&s->lex, i, LEX_NAME, "handles") ||
+		    jqlex_is(&s->lex, i, LEX_STRING, "\"handles\"")) &&
+		    s->lex.v[i + 1].op == ':')
+			return true;
+	return false;
+}
+
 static int scan(const char *place, const char *p, size_t n, bool page,
     struct scan *out, struct es_err *err)
 {
@@ -322,14 +283,15 @@ static int scan(const char *place, const char *p, size_t n, bool page,
 	int r = -1;
 
 	*out = (struct scan){0};
-	if (jqlex(place, p, n, &s.lex, err) == 0 && scan_read(&s, err) == 0 &&
+	if (jqlex(place, p, n, &s.lex, err) < 0)
+		return -1;
+	s.handles = !page && says_handles(&s);
+	if (scan_read(&s, err) == 0 &&
 	    check_calls(&s, out, &plain, err) == 0 &&
 	    scan_check_ops(&s, out, err) == 0 &&
-	    collect(&s, "decide", &out->decides, err) == 0 &&
-	    collect(&s, "evolve", &out->evolves, err) == 0 &&
-	    collect(&s, "react", &out->reacts, err) == 0)
+	    scan_collect(&s, out, err) == 0)
 		r = list_defs(&s, out, err);
-	if (r == 0 && plain)
+	if (r == 0 && plain && !s.handles)
 		out->ops |= SCAN_PLAIN;
 	scan_source_free(&s);
 	if (r < 0)
@@ -362,5 +324,6 @@ void scan_free(struct scan *s)
 	free_list(s->evolves.v, s->evolves.n);
 	free_list(s->reacts.v, s->reacts.n);
 	free_list(s->defs, s->n_defs);
+	scan_free_uses(s);
 	*s = (struct scan){0};
 }

@@ -10,6 +10,9 @@
  * stands in that definition or in one that it calls, through any number of
  * helpers; what stands in the argument of a call counts for the caller.
  * apply() counts for evolve only.
+ *
+ * If about has `handles`, types may be computed and helpers redefined; whoever
+ * runs about then sees to it that it says what was not read (scan.unread).
  */
 #ifndef ES_SCAN_H
 #define ES_SCAN_H
@@ -34,6 +37,25 @@ enum scan_op {			/* bits: reserved definitions that are there */
 #define SCAN_NO_AT "at: this version has no schedules"
 #define SCAN_NO_BROADCAST "broadcast: this version has no live pages"
 
+#define SCAN_OPS 3		/* decide, evolve, react, in this order */
+
+/*
+ * A type that the source names, in a call that decide, evolve or react
+ * reaches.
+ */
+struct scan_use {
+	enum { SCAN_USE_ON, SCAN_USE_APPLY, SCAN_USE_EVENT,
+	    SCAN_USE_COMMAND } what;
+	unsigned ops;		/* which of them (enum scan_op) reach it */
+	unsigned line;
+	char *type;		/* NULL: it is computed */
+	/* of event() and command(): the names in a payload that is a literal
+	 * object; whole: these are all of them */
+	char **attributes;
+	size_t n_attributes;
+	bool whole;
+};
+
 struct scan {
 	unsigned ops;
 	const char *later;	/* the first such helper that is called; NULL */
@@ -45,6 +67,14 @@ struct scan {
 	 * after the last */
 	char **defs;
 	size_t n_defs;
+	struct scan_use *uses;	/* in the order of the source */
+	size_t n_uses, cap_uses;
+	unsigned about_line;
+	/*
+	 * What could not be read of decide, evolve and react, as an error's
+	 * text; only where about has `handles`, which has to say it.
+	 */
+	char *unread[SCAN_OPS];
 };
 
 /* place names the file in errors: "loans.jq:3: …". */

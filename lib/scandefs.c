@@ -124,7 +124,7 @@ static bool is_helper(const struct scan_source *s, struct span name)
 
 static int check_name(struct scan_reader *r, struct span name, bool parameter)
 {
-	if (!parameter && is_helper(r->s, name))
+	if (!parameter && !r->s->handles && is_helper(r->s, name))
 		return scan_refuse(r->s, scan_line(r), r->err, "%.*s is a helper "
 		    "that es gives: call your own definition by another name",
 		    (int)name.n, name.p);

@@ -36,6 +36,7 @@ struct scan_call {
 struct scan_source {
 	const char *place;
 	bool page;		/* else a handler */
+	bool handles;		/* about.handles may say what is not read */
 	struct jqlex lex;
 	struct scan_def *defs;
 	size_t n_defs, cap_defs;
@@ -79,6 +80,19 @@ struct scan_reader {
 };
 
 int scan_read(struct scan_source *, struct es_err *);
+
+/* es's own on() or apply(), and its types. */
+bool scan_is_switch(const struct scan_source *, const struct scan_call *);
+int scan_switch_types(struct scan_source *, const struct scan_call *,
+    struct scan_types *to, struct es_err *);
+/* The literal types between two arguments' ends. */
+int scan_read_types(struct scan_source *, uint32_t from, uint32_t end,
+    struct scan_types *to, struct es_err *);
+
+/* What decide, evolve and react reach. */
+int scan_collect(struct scan_source *, struct scan *, struct es_err *);
+void scan_free_uses(struct scan *);
+
 void scan_source_free(struct scan_source *);
 
 int scan_refuse(const struct scan_source *, uint32_t line, struct es_err *,

@@ -20,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		check_types(&s.reacts);
 		for (size_t i = 0; i < s.n_defs; i++)
 			must(strchr(s.defs[i], '/'));
+		for (size_t i = 0; i < s.n_uses; i++)
+			must(s.uses[i].ops && s.uses[i].line);
 		scan_free(&s);
 	} else {
 		must(strncmp(err.text, "h.jq:", 5) == 0);

@@ -147,10 +147,18 @@ static void test_about_faults(void)
 		{"{\"name\": \"a/b\"}", "\"a/b\" cannot be a group's name: it "
 		    "must have 1 to 64 of A-Z a-z 0-9 _ . - and not begin "
 		    "with . or -"},
-		{"{\"handles\": []}",
-		    "handles: this version has no such field"},
+		{"{\"handles\": []}", "handles: must be an object {decide: "
+		    "[TYPE...], evolve: [...], react: [...]}"},
+		{"{\"handles\": {\"react\": [\"a\"]}}",
+		    "handles: react: the file has no such definition"},
+		{"{\"handles\": {\"decides\": [\"a\"]}}", "handles: decides: "
+		    "is not one of decide, evolve, react"},
+		{"{\"handles\": {\"decide\": []}}", "handles: decide: must be "
+		    "an array of types, one at least"},
+		{"{\"handles\": {\"evolve\": [1]}}", "handles: evolve: must be "
+		    "an array of types, one at least"},
 		{"{\"partitionby\": []}", "partitionby: no such field (name, "
-		    "partition_by, reads, deadline, retries, backoff)"},
+		    "partition_by, reads, handles, deadline, retries, backoff)"},
 	};
 	struct es_err err = {0};
 	struct handler h;
@@ -160,7 +168,7 @@ static void test_about_faults(void)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char want[400];
 
-		snprintf(want, sizeof want, "x.jq: about: %s", cases[i].want);
+		snprintf(want, sizeof want, "x.jq:1: about: %s", cases[i].want);
 		check_int(handler_about(&h, span_str(cases[i].about), &err),
 		    -1);
 		check_str(fault(&err), want);

@@ -60,6 +60,24 @@ static void add_types(struct buf *out, const char *what,
 	buf_addc(out, '\n');
 }
 
+static void add_outputs(struct buf *out, const struct scan *s)
+{
+	size_t i, k;
+
+	for (i = 0; i < s->n_uses; i++) {
+		const struct scan_use *u = &s->uses[i];
+
+		if (u->what != SCAN_USE_EVENT && u->what != SCAN_USE_COMMAND)
+			continue;
+		buf_addf(out, "= %s %u %s", u->what == SCAN_USE_EVENT ?
+		    "event" : "command", u->line, u->type ? u->type : "?");
+		for (k = 0; k < u->n_attributes; k++)
+			buf_addf(out, "%s%s", k ? "," : " ",
+			    u->attributes[k]);
+		buf_adds(out, u->whole ? ".\n" : "\n");
+	}
+}
+
 /* What the scanner says of a program, in the form of the corpus. */
 static void answer(struct span program, struct buf *out)
 {
@@ -74,6 +92,7 @@ static void answer(struct span program, struct buf *out)
 	add_types(out, "decides", &s.decides);
 	add_types(out, "evolves", &s.evolves);
 	add_types(out, "reacts", &s.reacts);
+	add_outputs(out, &s);
 	scan_free(&s);
 }
 
@@ -136,6 +155,38 @@ static void test_definitions(void)
 	check_str(s.defs[3], "evolve/1");
 	check(s.defs[4] == NULL);
 	scan_free(&s);
+	scan_free(&s);
+}
+
+/* With about.handles; read.txt cannot have it, for there helpers are one. */
+static void test_handles(void)
+{
+	static const char text[] = "def about: {handles: [\"a\"]};\n"
+	    "def on($m; f): if $m.type == \"a\" then f else empty end;\n"
+	    "def decide($c): on($c; event($c.type; {}));";
+	static const char some[] = "def about: {\"handles\": {decide: 1}};\n"
+	    "def decide($c): on($c; $c.x; .), on($c; \"b\"; .);";
+	struct es_err err = {0};
+	struct scan s;
+
+	need(scan_text(text, sizeof text - 1, &s, &err) == 0);
+	check_int(s.ops, SCAN_ABOUT | SCAN_DECIDE);
+	check_int(s.about_line, 1);
+	check_str(s.unread[0], "h.jq:3: decide names no type, so it would "
+	    "never be called: write on($m; \"area.name\"; …)");
+	check(!s.unread[1] && !s.unread[2]);
+	check_int(s.n_uses, 1);
+	check(s.uses[0].type == NULL);
+	check_int(s.uses[0].what, SCAN_USE_EVENT);
+	check_int(s.uses[0].ops, SCAN_DECIDE);
+	scan_free(&s);
+	scan_free(&s);
+	need(scan_text(some, sizeof some - 1, &s, &err) == 0);
+	check_str(s.unread[0], "h.jq:2: the types of on() and apply() are "
+	    "read from the source: write them as literal strings, separated "
+	    "by commas");
+	check_int(s.decides.n, 1);
+	check_str(s.decides.v[0], "b");
 	scan_free(&s);
 }
 
@@ -352,6 +403,7 @@ int main(void)
 	check(run_corpus("refused.txt", true) > 70);
 	test_definitions();
 	test_plain();
+	test_handles();
 	test_bytes();
 	test_pieces();
 	test_depth();

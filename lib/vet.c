@@ -1,0 +1,185 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys.h"
+#include "vetint.h"
+
+/* Once: apps that are loaded one after another are compared each time. */
+static void tell(struct vet *v, bool error, const char *text)
+{
+	size_t n = strlen(text);
+	struct buf line = {0};
+
+	buf_addc(&line, '\n');
+	buf_adds(&line, text);
+	buf_addc(&line, '\n');
+	if (!v->told.n)
+		buf_addc(&v->told, '\n');
+	if (line.failed || v->told.failed ||
+	    !memmem(v->told.p, v->told.n, line.p, line.n)) {
+		buf_add(&v->told, text, n);
+		buf_addc(&v->told, '\n');
+		v->tell(v->ctx, error, text);
+	}
+	buf_free(&line);
+}
+
+void vet_say(struct vet *v, bool error, const char *fmt, ...)
+{
+	char text[sizeof((struct es_err *)0)->text];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	tell(v, error, text);
+}
+
+static void fault(void *ctx, const struct es_err *err)
+{
+	struct vet *v = ctx;
+
+	v->incomplete = true;
+	tell(v, true, err->text);
+}
+
+/* ---- what is vetted ---- */
+
+/* APP/deciders/FILE: the text up to the second slash from the end. */
+static char *app_of(const char *path)
+{
+	char *copy = strdup(path), *slash;
+
+	if (!copy)
+		return NULL;
+	slash = strrchr(copy, '/');
+	if (!slash) {
+		free(copy);
+		return strdup("..");
+	}
+	*slash = '\0';
+	slash = strrchr(copy, '/');
+	if (slash) {
+		*slash = '\0';
+	} else {
+		free(copy);
+		return strdup(".");
+	}
+	return copy;
+}
+
+static int read_catalog(struct vet *v, const char *file, struct es_err *err)
+{
+	struct buf text = {0};
+	struct es_err why;
+
+	if (v->beside || access(file, R_OK) < 0)
+		return 0;
+	if (sys_read_file(file, (size_t)16 << 20, &text, &why) < 0 ||
+	    catalog_parse(file, text.p ? text.p : "", text.n, &v->beside,
+	    &why) < 0)
+		tell(v, true, why.text);
+	buf_free(&text);
+	v->catalog_path = strdup(file);
+	return v->catalog_path ? 0 : es_fail_nomem(err);
+}
+
+static int look_beside(struct vet *v, const char *path, struct es_err *err)
+{
+	char *app = app_of(path);
+	struct buf file = {0};
+	int r = -1;
+
+	buf_addf(&file, "%s/messages.json", app ? app : "");
+	if (app && buf_check(&file, err) == 0)
+		r = read_catalog(v, file.p, err);
+	else if (!app)
+		es_fail_nomem(err);
+	buf_free(&file);
+	free(app);
+	return r;
+}
+
+static int add(struct vet *v, const char *path, struct es_err *err)
+{
+	struct buf file = {0};
+	struct es_err why = {0};
+	struct stat st;
+	int r = 0;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		v->folders++;
+		buf_addf(&file, "%s/messages.json", path);
+		if (buf_check(&file, err) < 0)
+			r = -1;
+		else if (access(file.p, F_OK) == 0 && !v->catalog_path &&
+		    !(v->catalog_path = strdup(file.p)))
+			r = es_fail_nomem(err);
+		buf_free(&file);
+	} else {
+		r = look_beside(v, path, err);
+	}
+	if (r == 0 && app_load(&v->app, path, &why) < 0)
+		fault(v, &why);
+	return r;
+}
+
+/* ---- running ---- */
+
+static void start(struct vet *v, struct handler *h)
+{
+	struct jqrun *jq = NULL;
+	struct es_err why = {0};
+
+	if (handler_start(h, NULL, &jq, &why) < 0)
+		tell(v, true, why.text);
+	jqrun_close(jq);
+}
+
+static const char *op_name(unsigned needs)
+{
+	return needs & SCAN_DECIDE ? "decide($c)" :
+	    needs & SCAN_EVOLVE ? "evolve($e)" : "react($e)";
+}
+
+static int run(struct vet *v, unsigned needs, struct es_err *err)
+{
+	struct app *a = &v->app;
+	struct es_err why = {0};
+	size_t i;
+
+	for (i = 0; i < a->n; i++) {
+		struct handler *h = &a->handlers[i].handler;
+
+		if (needs && !(h->ops & needs))
+			vet_say(v, true, "%s:1: there is no \"def %s:\"",
+			    h->path, op_name(needs));
+		start(v, h);
+	}
+	if (app_check(a, &why) < 0)
+		tell(v, true, why.text);
+	return vet_compare(v, err);
+}
+
+int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *say,
+    void *ctx, struct es_err *err)
+{
+	struct vet v = {.tell = say, .ctx = ctx};
+	size_t i;
+	int r = 0;
+
+	v.app.fault = fault;
+	v.app.fault_ctx = &v;
+	for (i = 0; i < n && r == 0; i++)
+		r = add(&v, paths[i], err);
+	if (r == 0)
+		r = run(&v, needs, err);
+	app_free(&v.app);
+	catalog_free(v.beside);
+	free(v.catalog_path);
+	buf_free(&v.told);
+	return r;
+}
