@@ -255,9 +255,9 @@ static void check_entries(struct vet *v)
 }
 
 /* Types that have no line: an executable's. */
-static void check_listed(struct vet *v, const struct handler *h)
+static void check_listed(struct vet *v, const struct handler *h,
+    const struct scan_types *t)
 {
-	const struct scan_types *t = &h->scan.reacts;
 	const struct catalog *c = catalog_of(v);
 	size_t i;
 
@@ -274,7 +274,8 @@ int vet_compare(struct vet *v, struct es_err *err)
 	for (i = 0; i < v->app.n; i++) {
 		const struct handler *h = &v->app.handlers[i].handler;
 
-		check_listed(v, h);
+		check_listed(v, h, &h->scan.decides);
+		check_listed(v, h, &h->scan.reacts);
 		for (k = 0; k < h->scan.n_uses; k++) {
 			const struct scan_use *u = &h->scan.uses[k];
 			bool output = u->what == SCAN_USE_EVENT ||

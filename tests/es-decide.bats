@@ -868,11 +868,11 @@ END
     assert_error_line es-decide 'HANDLER is missing'
 }
 
-@test "flags that do not exist yet are usage errors" {
+@test "flags that do not go together are usage errors" {
     store
     run --separate-stderr es-decide --check stock.jq -t stock.take item=a
     assert_failure 2
-    assert_error_line es-decide 'unknown option --check'
+    assert_error_line es-decide '--check: takes a HANDLER and nothing else'
     run --separate-stderr es-decide stock.jq --id x
     assert_failure 2
     assert_error_line es-decide '--id: only with --type'

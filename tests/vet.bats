@@ -170,6 +170,11 @@ END
     chmod +x app/reactors/x
     run --separate-stderr es-react --check app
     finds 'app/reactors/x: loans.gone: app/messages.json has no such type'
+    printf '#!/bin/sh\n# es: decide loans.go\n' >app/deciders/x
+    chmod +x app/deciders/x
+    rm app/reactors/x
+    run --separate-stderr es-react --check app
+    finds 'app/deciders/x: loans.go: app/messages.json has no such type'
     echo '{' >app/messages.json
     run --separate-stderr es-react --check app
     assert_failure 1
