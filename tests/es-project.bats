@@ -781,7 +781,7 @@ OUT
         '--given x --rebuild campaigns.jq' '--print -p c1 campaigns.jq' \
         '-j 2 campaigns.jq' '--rollback campaigns.jq' \
         '--wait 3 campaigns.jq' '--as-of 3 campaigns.jq' \
-        '--check campaigns.jq'; do
+        '--check --print campaigns.jq'; do
         # shellcheck disable=SC2086 # words
         run --separate-stderr es-project $words
         assert_failure 2
