@@ -420,6 +420,7 @@ END
     assert_not_exist copy.db.copying
 }
 
+# bats test_tags=slow
 @test "a branch does again what is not in it, and only that" {
     local at head
     loans
