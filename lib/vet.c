@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,56 @@ static int look_beside(struct vet *v, const char *path, struct es_err *err)
 	return r;
 }
 
+static int is_jq(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && n > 3 &&
+	    strcmp(d->d_name + n - 3, ".jq") == 0;
+}
+
+/* Of a page what it evolves is of interest, and whether it can be read. */
+static int look_at_page(struct vet *v, const char *file, struct es_err *err)
+{
+	struct buf text = {0};
+	struct es_err why = {0};
+	struct scan s = {0};
+	size_t i;
+	int r = 0;
+
+	if (sys_read_file(file, (size_t)1 << 20, &text, &why) < 0 ||
+	    scan_page_jq(file, text.p ? text.p : "", text.n, &s, &why) < 0)
+		fault(v, &why);
+	for (i = 0; i < s.evolves.n && r == 0; i++)
+		r = scan_types_add(&v->shown, span_str(s.evolves.v[i]), err);
+	scan_free(&s);
+	buf_free(&text);
+	return r;
+}
+
+static int look_at_pages(struct vet *v, const char *app, struct es_err *err)
+{
+	struct dirent **list = NULL;
+	struct buf path = {0};
+	int i, n, r = 0;
+
+	buf_addf(&path, "%s/pages", app);
+	if (buf_check(&path, err) < 0)
+		return -1;
+	n = scandir(path.p, &list, is_jq, alphasort);
+	for (i = 0; i < n; i++) {
+		buf_truncate(&path, 0);
+		buf_addf(&path, "%s/pages/%s", app, list[i]->d_name);
+		free(list[i]);
+		if (r == 0)
+			r = buf_check(&path, err) < 0 ? -1 :
+			    look_at_page(v, path.p, err);
+	}
+	free(list);
+	buf_free(&path);
+	return r;
+}
+
 static int add(struct vet *v, const char *path, struct es_err *err)
 {
 	struct buf file = {0};
@@ -119,6 +170,8 @@ static int add(struct vet *v, const char *path, struct es_err *err)
 		    !(v->catalog_path = strdup(file.p)))
 			r = es_fail_nomem(err);
 		buf_free(&file);
+		if (r == 0)
+			r = look_at_pages(v, path, err);
 	} else {
 		r = look_beside(v, path, err);
 	}
@@ -180,6 +233,9 @@ int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *say,
 	app_free(&v.app);
 	catalog_free(v.beside);
 	free(v.catalog_path);
+	while (v.shown.n > 0)
+		free(v.shown.v[--v.shown.n]);
+	free(v.shown.v);
 	buf_free(&v.told);
 	return r;
 }

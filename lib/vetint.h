@@ -13,6 +13,7 @@ struct vet {
 	struct catalog *beside;		/* of an app that a file stands in */
 	char *catalog_path;		/* NULL: none */
 	int folders;			/* that were added */
+	struct scan_types shown;	/* what pages evolve */
 	bool incomplete;		/* something could not be loaded */
 	struct buf told;		/* a line each */
 };

@@ -161,6 +161,8 @@ static bool evolved(const struct vet *v, const char *type)
 {
 	size_t i;
 
+	if (covers(&v->shown, type))
+		return true;
 	for (i = 0; i < v->app.n; i++) {
 		const struct handler *h = &v->app.handlers[i].handler;
 

@@ -150,6 +150,29 @@ END
         'app/messages.json:3: warning: loans.give_back: nothing in the app decides it'
 }
 
+@test "an app: what only a page shows is evolved" {
+    mkdir app/pages
+    cat >app/deciders/loans.jq <<'END'
+def evolve($e): apply($e; "loans.lent"; .);
+def decide($c): on($c; "loans.lend", "loans.give_back"; event("loans.returned"; {book: "b"}));
+END
+    cat >app/pages/p.jq <<'END'
+def about: {path: "/"};
+def evolve($e): apply($e; "loans.ret"; .);
+def render($page): ["p"];
+END
+    run --separate-stderr es-react --check app
+    warns 'app/deciders/loans.jq:2: warning: loans.returned: nothing in the app evolves it or reacts to it'
+    sed -i 's/loans.ret"/loans.returned"/' app/pages/p.jq
+    run --separate-stderr es-react --check app
+    assert_success
+    assert_stderr
+    echo 'def render($page): ["p"' >app/pages/p.jq
+    run --separate-stderr es-react --check app
+    assert_failure 1
+    [[ $stderr == app/pages/p.jq:1:\ * ]]
+}
+
 @test "an app: every file is looked at, two deciders of one type are none" {
     echo 'def react($e): on($e; "loans.lent"; oops);' >app/reactors/a.jq
     echo 'def react($e): on($e; $e.type; .);' >app/reactors/b.jq
