@@ -161,12 +161,19 @@ static bool find_program(const struct upcast *u, struct span program,
 
 static int fault(struct upcast *u, int64_t version, struct es_err *err)
 {
-	const struct span *reason = &u->reply.reason;
+	struct span reason = u->reply.reason;
+	static const char state[] = "the state: ";
 
+	/* It is a payload to who wrote the program. */
+	if (reason.n >= sizeof state - 1 &&
+	    memcmp(reason.p, state, sizeof state - 1) == 0) {
+		reason.p += sizeof state - 1;
+		reason.n -= sizeof state - 1;
+	}
 	buf_truncate(&u->fault, 0);
 	buf_addf(&u->fault, "to version %lld: ", (long long)version);
-	if (reason->n)
-		buf_add_span(&u->fault, *reason);
+	if (reason.n)
+		buf_add_span(&u->fault, reason);
 	else
 		buf_adds(&u->fault, "jq gave no answer");
 	return buf_check(&u->fault, err) < 0 ? -1 : UPCAST_FAULT;
@@ -253,6 +260,8 @@ static int check_program(const struct catalog_entry *e, int64_t version,
 	add_choice(&text, 1);
 	r = buf_check(&file, err) < 0 ? -1 :
 	    compile(file.p, &text, &jq, err);
+	if (r < 0)
+		err->text[strcspn(err->text, "\n")] = '\0';	/* the first */
 	jqrun_close(jq);
 	buf_free(&text);
 	buf_free(&file);

@@ -259,6 +259,12 @@ END
     assert_failure 1
     assert_error_line es-init \
         'app/messages.json: loans.lent: upcast to version 2:.* syntax error'
+    # Of several errors the first is told.
+    edit '."loans.lent".upcast = "{a:(1} | foo("'
+    run --separate-stderr es-init app
+    assert_failure 1
+    assert_error_line es-init 'upcast to version 2:1: syntax error'
+    refute_regex "$stderr" '.*version 2.*version 2'
     # A comment at its end is none of the program around it.
     edit '."loans.lent".upcast = "{w: 1} # weeks"'
     es-init app
@@ -286,6 +292,47 @@ END
     [ "$status" -eq 4 ]
     grep -q 'rejected: lent enough' errors
     [ "$(wc -l <answers)" -eq 1 ]
+}
+
+@test "numbers that jq would change are refused, not changed" {
+    app
+    edit '."loans.noted".payload.note = "any"'
+    es-append -q -t loans.noted --id m1 book_id=b1 note:=9007199254740993
+    edit '."loans.noted" += {version: 2, upcast: "."}'
+    es-init app
+    run --separate-stderr es-query --upcast --id m1
+    if [ "$status" -eq 0 ]; then
+        assert_output --partial '"note":9007199254740993'
+    else
+        assert_error_line es-query 'm1 at 2: to version 2: .*beyond what jq keeps exactly'
+    fi
+    edit '."loans.noted".upcast = ".note |= 1"'
+    es-init app
+    run es-query --upcast --id m1
+    assert_output --partial '"note":1'
+}
+
+@test "pages are given old messages as the newest version, too" {
+    mkdir -p app/pages
+    cat >app/pages/page.jq <<'END'
+def about: {path: "/", on: ["p.said"], channel: "x"};
+def initial: [];
+def evolve($e): apply($e; "p.said"; . + [$e.version, $e.payload]);
+def render($page): ["p", tojson];
+END
+    echo '{"p.said": {"payload": {"n": "integer"}}}' >app/messages.json
+    es-init app
+    es-append -q -t p.said n:=1
+    echo '{"p.said": {"version": 2, "private": ["secret"], "upcast":
+      "{m: (.n + 1), secret: .n}", "payload": {"m": "any", "secret": "any"}}}' \
+        >app/messages.json
+    es-init app
+    es-serve -l 127.0.0.1:0 --no-react app >url 2>log &
+    es_started+=($!)
+    within 10 test -s url
+    url=$(cat url)
+    run curl -s "${url%%\?*}"
+    assert_output --partial '<p>[2,{&quot;m&quot;:2}]</p>'
 }
 
 @test "what was private in an earlier version stays so" {
