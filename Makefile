@@ -21,6 +21,7 @@ SHAREDIR = $(PREFIX)/share/es
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+BATSDIR = $(PREFIX)/lib/bats
 
 # O holds objects, B the programs: a build with other flags names its own.
 O = build
@@ -226,6 +227,10 @@ sources = $(wildcard lib/*.c bin/*.c tests/unit/*.c tests/fault/*.c \
 scripts = $(shell grep -lE '^\#!.*[ /](ba)?sh( |$$)' -s -r .ci bin share tests \
 	--exclude=*.bats)
 
+# Of the apps: by the words of es.bash, and what finds it.
+app_tests = $(wildcard share/es/new/tests/*.bats share/es/apps/*/tests/*.bats)
+finders = $(wildcard share/es/new/tests/*.bash share/es/apps/*/tests/*.bash)
+
 lint: lint-gcc lint-clang lint-sh lint-man lint-cppcheck lint-tidy
 
 lint-gcc lint-clang: lint-%:
@@ -235,9 +240,11 @@ lint-gcc lint-clang: lint-%:
 lint-sh:
 	shellcheck $(scripts)
 	shellcheck -s bash tests/helper.bash tests/es-check.bash \
-	tests/fault/fault.bash
+	tests/fault/fault.bash share/es/es.bash $(finders)
 	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2154,SC2238,SC2317 \
 	$(wildcard tests/*.bats tests/*/*.bats)
+	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2086,SC2154 \
+	$(app_tests)
 
 lint-man:
 	$(if $(pages),mandoc -T lint -W warning $(pages))
@@ -264,7 +271,7 @@ install: all completions
 install uninstall:
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SHAREDIR='$(SHAREDIR)' \
 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' \
-	FISHDIR='$(FISHDIR)' .ci/install $@ $(O)/completions $(programs)
+	FISHDIR='$(FISHDIR)' BATSDIR='$(BATSDIR)' .ci/install $@ $(O)/completions $(programs)
 
 DIST = es-$(VERSION).tar.gz
 dist:

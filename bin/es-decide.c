@@ -13,6 +13,7 @@
 #include "form.h"
 #include "group.h"
 #include "sys.h"
+#include "trial.h"
 #include "vet.h"
 
 static const char *const synopsis[] = {
@@ -21,13 +22,14 @@ static const char *const synopsis[] = {
 	    "[NAME=STRING | NAME:=JSON]...",
 	"[--given FILE | --as-of POS|TIME] --state [-p NAME=VALUE]... HANDLER",
 	"--check HANDLER",
+	"--trial",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_TAG, CLI_META, CLI_CAUSE, CLI_GIVEN, CLI_STATE,
 	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE,
-	CLI_STRICT, CLI_CHECK, 0
+	CLI_STRICT, CLI_CHECK, CLI_TRIAL, 0
 };
 
 static const struct cli_help help[] = {
@@ -71,7 +73,7 @@ struct options {
 	int n_files;
 	struct form form;
 	const char *given;
-	bool state, strict, check;
+	bool state, strict, check, trial;
 	bool as_of;
 	int64_t position, time;		/* as of: -1 when it is the other */
 	bool rejections;
@@ -135,6 +137,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 		return 0;
 	case CLI_CHECK:
 		o->check = true;
+		return 0;
+	case CLI_TRIAL:
+		o->trial = true;
 		return 0;
 	case CLI_PARTITION:
 		return query_flag(&o->values, NULL, id, o->cli.arg, err);
@@ -212,6 +217,10 @@ static int check_options(struct options *o, struct es_err *err)
 {
 	int i;
 
+	if (o->trial)
+		return !o->handler && !o->form.type.p && !o->state &&
+		    !o->given ? 0 : es_fail(err, ES_USAGE, "--trial: goes "
+		    "with nothing else");
 	if (!o->handler)
 		return es_fail(err, ES_USAGE, "HANDLER is missing");
 	if (o->form.id.p && !o->form.type.p)
@@ -458,6 +467,33 @@ static int answer_all(struct job *j, struct es_err *err)
 	return -1;
 }
 
+/* ---- --trial ---- */
+
+/* Who asks waits for the answer. */
+static int run_trial(struct job *j, struct es_err *err)
+{
+	struct cli_lines l;
+	struct trial *t;
+	struct span line;
+	bool unterminated;
+	int r;
+
+	if (trial_open(&t, err) < 0)
+		return -1;
+	r = cli_lines_open(&l, NULL, err);
+	while (r == 0 && (r = cli_lines_next(&l, MESSAGE_LINE_MAX, &line,
+	    &unterminated, err)) > 0) {
+		buf_truncate(&j->text, 0);
+		trial_answer(t, line, &j->text);
+		r = buf_check(&j->text, err) < 0 ||
+		    cli_write(j->text.p, j->text.n, err) < 0 ||
+		    cli_flush(err) < 0 ? -1 : 0;
+	}
+	cli_lines_close(&l);
+	trial_close(t);
+	return r;
+}
+
 /* ---- opening ---- */
 
 static int load_handler(struct job *j, struct es_err *err)
@@ -579,6 +615,8 @@ static int run(struct job *j, struct es_err *err)
 	if (j->o->check)
 		return vet(&j->o->handler, 1, SCAN_DECIDE, tell_finding, j,
 		    err);
+	if (j->o->trial)
+		return run_trial(j, err);
 	if (load_handler(j, err) < 0 || open_answers(j, err) < 0 ||
 	    check_held(j, err) < 0)
 		return -1;

@@ -100,6 +100,8 @@ static const struct cli_flag flags[] = {
 	{CLI_DELETE, 0, "--delete", NULL, "remove a store with all its files"},
 	{CLI_UPCAST, 0, "--upcast", NULL,
 	    "as the catalog's newest version of each type"},
+	{CLI_TRIAL, 0, "--trial", NULL,
+	    "no store: what test libraries ask, line by line; es-bats(7)"},
 	{CLI_STRICT, 0, "--strict", NULL,
 	    "a type that the catalog lacks is an error"},
 };
