@@ -307,7 +307,10 @@ NDJSON
         sort -c -k2n && echo sorted)" sorted
     # What the new version reads does not depend on what it gave before.
     sed 's/partition_by: \["book_id"\]/name: "one"/' old.jq >one.jq
-    run --separate-stderr es-diff -v one.jq old.jq
+    es-init -s one.db
+    head -n 600 commands | es-append -s one.db >stored
+    es-decide -q -s one.db one.jq stored 2>/dev/null || [ $? -eq 4 ]
+    run --separate-stderr es-diff -v -s one.db one.jq old.jq
     assert_failure 4
     assert_equal "$(grep -c '^-rejected' <<<"$output")" 599
 }
