@@ -402,7 +402,7 @@ bats_load_library es
 }
 END
     run -0 outside env BATS_LIB_PATH="$PWD/prefix/lib/bats" \
-        PATH="${PATH//"$ES_BIN:"/}" bats tests
+        bash -c 'PATH=${PATH//"$ES_BIN":/}; exec bats tests'
     assert_line 'ok 1 it is found, and finds the programs'
 }
 
@@ -413,7 +413,9 @@ END
     done
     cp "$ES_TOP/share/es/new/tests/es.bash" tests/
     printf 'load es\n@test "x" { handler nosuch.jq; }\n' >tests/t.bats
-    run outside env PATH="/usr/bin:/bin" bats tests
+    [ ! -e /usr/share/es/es.bash ] && [ ! -e /usr/local/share/es/es.bash ] ||
+        skip "es is installed here"
+    run outside bash -c 'PATH=${PATH//"$ES_BIN":/}; exec bats tests'
     assert_failure
     assert_output --partial 'There is no es-decide'
 }
