@@ -55,6 +55,9 @@ order='transfer_id=t1 from=a to=b amount=4'
     handler projectors/accounts.jq
     then_read_model '{"state": {"owner": "Ada", "balance": 6}}' \
         '{"state": {"owner": "Bob", "balance": 4}}'
+    handler projectors/transfers.jq
+    then_read_model '{"state": {"from": "a", "to": "b", "amount": 4,
+        "status": "completed"}}'
 }
 
 @test "no money is lost on the way to an account that is not there" {
@@ -70,4 +73,7 @@ order='transfer_id=t1 from=a to=b amount=4'
         bank.transfer_failed transfer_id=t1 reason='there is no such account'
     handler projectors/accounts.jq
     then_read_model '{"state": {"owner": "Ada", "balance": 10}}'
+    handler projectors/transfers.jq
+    then_read_model '{"state": {"from": "a", "to": "b", "amount": 4,
+        "status": "failed", "reason": "there is no such account"}}'
 }
