@@ -55,7 +55,7 @@ order='transfer_id=t1 from=a to=b amount=4'
     handler projectors/accounts.jq
     then_read_model '{"state": {"owner": "Ada", "balance": 6}}' \
         '{"state": {"owner": "Bob", "balance": 4}}'
-    handler projectors/transfers.jq
+    handler projectors/outcomes.jq
     then_read_model '{"state": {"from": "a", "to": "b", "amount": 4,
         "status": "completed"}}'
 }
@@ -73,7 +73,7 @@ order='transfer_id=t1 from=a to=b amount=4'
         bank.transfer_failed transfer_id=t1 reason='there is no such account'
     handler projectors/accounts.jq
     then_read_model '{"state": {"owner": "Ada", "balance": 10}}'
-    handler projectors/transfers.jq
+    handler projectors/outcomes.jq
     then_read_model '{"state": {"from": "a", "to": "b", "amount": 4,
         "status": "failed", "reason": "there is no such account"}}'
 }
