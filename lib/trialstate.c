@@ -93,18 +93,18 @@ static bool path_equals(struct trial *t, const struct json_doc *d,
 static bool without_jq(struct trial *t, const char *expression,
     struct span value, bool *yes)
 {
-	static const char and[] = " and ";
+	static const char between[] = " and ";
 	struct json_doc d = {0};
 	const char *p = expression, *next;
 	bool one, known = json_parse(&d, value.p, value.n, NULL) == 0;
 
 	*yes = true;
 	do {
-		next = strstr(p, and);
+		next = strstr(p, between);
 		known = known && path_equals(t, &d, p,
 		    next ? (size_t)(next - p) : strlen(p), &one);
 		*yes = known && *yes && one;
-		p = next ? next + sizeof and - 1 : p;
+		p = next ? next + sizeof between - 1 : p;
 	} while (known && next);
 	json_free(&d);
 	return known;

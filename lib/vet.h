@@ -21,7 +21,7 @@ typedef void vet_tell(void *ctx, bool error, const char *text);
  * APP/deciders/FILE does, is compared with that app's catalog.  needs: every
  * handler must have one of these definitions (enum scan_op); 0: any.
  */
-int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *, void *ctx,
-    struct es_err *err);
+int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *say,
+    void *ctx, struct es_err *err);
 
 #endif
