@@ -317,5 +317,9 @@ int main(int argc, char **argv)
 	    t.killed, t.ended, t.acknowledged);
 	for (int i = 0; i < N_SHAPES; i++)
 		printf("killed %s: %ld\n", shapes[i].name, t.by_shape[i]);
+	log_free(&t.before);
+	log_free(&t.log);
+	free(t.dir);
+	free(t.store);
 	return 0;
 }
