@@ -48,7 +48,8 @@ static int take_order(int fd, unsigned char *part, int fds[2])
 {
 	union { struct cmsghdr head; char space[CMSG_SPACE(2 * sizeof(int))]; }
 	    control;
-	struct iovec iov = {part, 1};
+	unsigned char byte = 0;
+	struct iovec iov = {&byte, 1};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof control};
 	ssize_t n;
@@ -59,6 +60,7 @@ static int take_order(int fd, unsigned char *part, int fds[2])
 	if (n <= 0 || m.msg_controllen < CMSG_LEN(2 * sizeof(int)))
 		return 0;
 	memcpy(fds, CMSG_DATA(&control.head), 2 * sizeof(int));
+	*part = byte;
 	return 1;
 }
 
