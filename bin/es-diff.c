@@ -155,7 +155,7 @@ static int replay_all(struct job *j, struct es_err *err)
 	bool quiet = j->o->cli.quiet;
 	int64_t total = replay_total(j->replay);
 	struct replayed d;
-	int r;
+	int r = 0;
 
 	/* Who wants only the answer has it with the first difference. */
 	while (!(quiet && j->differ) &&

@@ -57,9 +57,9 @@ struct scan_use {
 };
 
 struct scan {
-	unsigned ops;
 	const char *later;	/* the first such helper that is called; NULL */
 	unsigned later_line;
+	unsigned ops, about_line;
 	struct scan_types decides;	/* on() reached from decide */
 	struct scan_types evolves;	/* on()/apply() reached from evolve */
 	struct scan_types reacts;	/* on() reached from react */
@@ -69,7 +69,6 @@ struct scan {
 	size_t n_defs;
 	struct scan_use *uses;	/* in the order of the source */
 	size_t n_uses, cap_uses;
-	unsigned about_line;
 	/*
 	 * What could not be read of decide, evolve and react, as an error's
 	 * text; only where about has `handles`, which has to say it.

@@ -100,7 +100,7 @@ static void judge_end(struct trial *t)
 			complain(t, "was not killed", NULL);
 		return;
 	}
-	if (r->status > 127 && r->status != 127)
+	if (r->status > 127)
 		complain(t, "a crash", NULL);
 	else if (r->status == 0 && t->s->prints &&
 	    (r->out.n != t->good.out.n ||

@@ -8,7 +8,8 @@ void log_free(struct log *l)
 {
 	buf_free(&l->text);
 	free(l->at);
-	*l = (struct log){0};
+	l->at = NULL;
+	l->n = 0;
 }
 
 struct span log_line(const struct log *l, int64_t position)
