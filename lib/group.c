@@ -1,3 +1,4 @@
+/* Groups and their definitions; the statements of all of group*.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,6 @@ static const char *const texts[GQ_COUNT] = {
 	[GQ_RELEASE] = "update shard set owner = null where owner = ?",
 	[GQ_ACK] = "update shard set position = max(position, ?4) "
 	    "where name = ?1 and shard = ?2 and epoch = ?3",
-	[GQ_EPOCH] = "select epoch from shard where name = ? and shard = ?",
 	[GQ_TRIM] = "delete from done where name = ?1 and shard = ?2 "
 	    "and position <= ?3",
 	[GQ_DONE] = "insert or ignore into done(name, shard, position) "
@@ -92,7 +92,7 @@ void group_row_free(struct group_row *r)
 	*r = (struct group_row){0};
 }
 
-static char *copy_text(sqlite3_stmt *st, int column)
+char *group_text(sqlite3_stmt *st, int column)
 {
 	struct span s = db_text(st, column);
 
@@ -113,10 +113,10 @@ int group_load(struct groups *g, const char *name, struct group_row *out,
 	if (r <= 0)
 		return r;
 	out->name = strdup(name);
-	out->definition = copy_text(st, 0);
+	out->definition = group_text(st, 0);
 	out->held = span_is(db_text(st, 1), "held");
 	out->stopped = out->held || span_is(db_text(st, 1), "stopped");
-	out->error = copy_text(st, 2);
+	out->error = group_text(st, 2);
 	out->code = sqlite3_column_int(st, 3);
 	out->has_hash = db_text(st, 4).n == 32;
 	if (out->has_hash)
@@ -145,7 +145,7 @@ int group_names(struct groups *g, char ***out, size_t *n, struct es_err *err)
 
 		if (v)
 			*out = v;
-		if (!v || !(v[*n] = copy_text(st, 0))) {
+		if (!v || !(v[*n] = group_text(st, 0))) {
 			r = es_fail_nomem(err);
 			break;
 		}
@@ -196,6 +196,16 @@ static bool is_definition(const char *stored, struct span d)
 	    strncmp(stored + d.n - 1, ",\"from\":", 8) == 0);
 }
 
+int group_check_definition(const struct group_row *row,
+    struct span definition, struct es_err *err)
+{
+	return is_definition(row->definition, definition) ? 0 :
+	    es_fail(err, ES_FAILED, "group %s is defined otherwise in this "
+	    "store: as %s, not as %.*s; rename it, or take the new definition "
+	    "with es-group redefine %s", row->name, row->definition,
+	    (int)definition.n, definition.p, row->name);
+}
+
 int group_ensure(struct groups *g, const char *name, struct span definition,
     int64_t start, int64_t react_from, bool *created, struct es_err *err)
 {
@@ -208,237 +218,7 @@ int group_ensure(struct groups *g, const char *name, struct span definition,
 	if (r == 0)
 		return insert_group(g, name, definition, start, react_from,
 		    err);
-	if (!is_definition(row.definition, definition))
-		r = es_fail(err, ES_FAILED, "group %s is defined otherwise in "
-		    "this store: as %s, not as %.*s; rename it, or take the "
-		    "new definition with es-group redefine %s", name,
-		    row.definition, (int)definition.n, definition.p, name);
+	r = group_check_definition(&row, definition, err);
 	group_row_free(&row);
-	return r < 0 ? -1 : 0;
-}
-
-/* ---- shards ---- */
-
-int group_shard_of(struct span partition)
-{
-	/* FNV-1a; it is stored, in effect: which shard a partition is in. */
-	uint64_t h = UINT64_C(14695981039346656037);
-	size_t i;
-
-	for (i = 0; i < partition.n; i++)
-		h = (h ^ (unsigned char)partition.p[i]) *
-		    UINT64_C(1099511628211);
-	return (int)((h ^ h >> 32) % GROUP_SHARDS);
-}
-
-int group_shards(struct groups *g, const char *name,
-    struct group_shard out[GROUP_SHARDS], struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_SHARDS, err);
-	int r;
-
-	if (!st)
-		return -1;
-	memset(out, 0, GROUP_SHARDS * sizeof *out);
-	db_bind_text(st, 1, span_str(name));
-	while ((r = db_row(store_db(g->store), st, err)) > 0) {
-		int i = sqlite3_column_int(st, 0);
-
-		if (i < 0 || i >= GROUP_SHARDS)
-			continue;
-		out[i].position = sqlite3_column_int64(st, 1);
-		out[i].epoch = sqlite3_column_int64(st, 2);
-		out[i].owner = sqlite3_column_int(st, 3);
-	}
 	return r;
-}
-
-int group_claim(struct groups *g, const char *name, int shard, int me,
-    int64_t *epoch, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_CLAIM, err);
-	int r;
-
-	if (!st)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	sqlite3_bind_int(st, 2, shard);
-	sqlite3_bind_int(st, 3, me);
-	if (store_check_open(g->store, err) < 0)
-		return -1;
-	r = db_row(store_db(g->store), st, err);
-	if (r > 0)
-		*epoch = sqlite3_column_int64(st, 0);
-	else if (r == 0)
-		es_fail(err, ES_FAILED, "group %s has no shard %d", name,
-		    shard);
-	sqlite3_reset(st);
-	return r > 0 ? 0 : -1;
-}
-
-int group_release(struct groups *g, int owner, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_RELEASE, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int(st, 1, owner);
-	return group_run(g, st, err);
-}
-
-int group_ack(struct groups *g, const char *name, int shard, int64_t epoch,
-    int64_t position, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_ACK, err);
-	sqlite3_stmt *trim = group_statement(g, GQ_TRIM, err);
-
-	if (!st || !trim)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	sqlite3_bind_int(st, 2, shard);
-	sqlite3_bind_int64(st, 3, epoch);
-	sqlite3_bind_int64(st, 4, position);
-	if (group_run(g, st, err) < 0)
-		return -1;
-	if (sqlite3_changes(store_db(g->store)->h) == 0)
-		return 0;
-	db_bind_text(trim, 1, span_str(name));
-	sqlite3_bind_int(trim, 2, shard);
-	sqlite3_bind_int64(trim, 3, position);
-	return group_run(g, trim, err) < 0 ? -1 : 1;
-}
-
-int group_epoch_is(struct groups *g, const char *name, int shard,
-    int64_t epoch, bool *same, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_EPOCH, err);
-	int r;
-
-	if (!st)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	sqlite3_bind_int(st, 2, shard);
-	r = db_row(store_db(g->store), st, err);
-	*same = r > 0 && sqlite3_column_int64(st, 0) == epoch;
-	sqlite3_reset(st);
-	return r < 0 ? -1 : 0;
-}
-
-static int with_done(struct groups *g, enum group_query q, const char *name,
-    int shard, int64_t position, sqlite3_stmt **out, struct es_err *err)
-{
-	*out = group_statement(g, q, err);
-	if (!*out)
-		return -1;
-	db_bind_text(*out, 1, span_str(name));
-	sqlite3_bind_int(*out, 2, shard);
-	sqlite3_bind_int64(*out, 3, position);
-	return 0;
-}
-
-int group_done_add(struct groups *g, const char *name, int shard,
-    int64_t position, struct es_err *err)
-{
-	sqlite3_stmt *st;
-
-	return with_done(g, GQ_DONE, name, shard, position, &st, err) < 0 ?
-	    -1 : group_run(g, st, err);
-}
-
-int group_is_done(struct groups *g, const char *name, int shard,
-    int64_t position, bool *done, struct es_err *err)
-{
-	sqlite3_stmt *st;
-	int r;
-
-	if (with_done(g, GQ_IS_DONE, name, shard, position, &st, err) < 0)
-		return -1;
-	r = db_row(store_db(g->store), st, err);
-	*done = r > 0;
-	sqlite3_reset(st);
-	return r < 0 ? -1 : 0;
-}
-
-/* ---- failing partitions ---- */
-
-void group_failing_free(struct group_failing *v, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		free(v[i].partition);
-		free(v[i].reason);
-	}
-	free(v);
-}
-
-int group_failing(struct groups *g, const char *name,
-    struct group_failing **out, size_t *n, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_FAILING, err);
-	int r;
-
-	*out = NULL;
-	*n = 0;
-	if (!st)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	while ((r = db_row(store_db(g->store), st, err)) > 0) {
-		struct group_failing *v = realloc(*out, (*n + 1) * sizeof *v);
-
-		if (!v) {
-			r = es_fail_nomem(err);
-			break;
-		}
-		*out = v;
-		v[(*n)++] = (struct group_failing){
-		    .partition = copy_text(st, 0),
-		    .shard = sqlite3_column_int(st, 1),
-		    .position = sqlite3_column_int64(st, 2),
-		    .attempt = sqlite3_column_int(st, 3),
-		    .retry_at = sqlite3_column_int64(st, 4),
-		    .parked = sqlite3_column_int(st, 5) != 0,
-		    .reason = copy_text(st, 6)};
-		if (!v[*n - 1].partition || !v[*n - 1].reason) {
-			r = es_fail_nomem(err);
-			break;
-		}
-	}
-	sqlite3_reset(st);
-	if (r == 0)
-		return 0;
-	group_failing_free(*out, *n);
-	*out = NULL;
-	*n = 0;
-	return -1;
-}
-
-int group_failing_put(struct groups *g, const char *name,
-    const struct group_failing *f, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_FAILING_PUT, err);
-
-	if (!st)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	db_bind_text(st, 2, span_str(f->partition));
-	sqlite3_bind_int(st, 3, f->shard);
-	sqlite3_bind_int64(st, 4, f->position);
-	sqlite3_bind_int(st, 5, f->attempt);
-	sqlite3_bind_int64(st, 6, f->retry_at);
-	sqlite3_bind_int(st, 7, f->parked);
-	db_bind_text(st, 8, span_str(f->reason ? f->reason : ""));
-	return group_run(g, st, err);
-}
-
-int group_failing_remove(struct groups *g, const char *name,
-    const char *partition, struct es_err *err)
-{
-	sqlite3_stmt *st = group_statement(g, GQ_FAILING_REMOVE, err);
-
-	if (!st)
-		return -1;
-	db_bind_text(st, 1, span_str(name));
-	db_bind_text(st, 2, span_str(partition));
-	return group_run(g, st, err);
 }

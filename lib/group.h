@@ -49,6 +49,10 @@ void group_row_free(struct group_row *);
 int group_ensure(struct groups *, const char *name, struct span definition,
     int64_t start, int64_t react_from, bool *created, struct es_err *err);
 
+/* That alone, of a row that was loaded. */
+int group_check_definition(const struct group_row *, struct span definition,
+    struct es_err *err);
+
 /* 1, 0 when there is none, -1. */
 int group_load(struct groups *, const char *name, struct group_row *out,
     struct es_err *err);
@@ -75,8 +79,6 @@ int group_release(struct groups *, int owner, struct es_err *err);
  */
 int group_ack(struct groups *, const char *name, int shard, int64_t epoch,
     int64_t position, struct es_err *err);
-int group_epoch_is(struct groups *, const char *name, int shard,
-    int64_t epoch, bool *same, struct es_err *err);
 int group_done_add(struct groups *, const char *name, int shard,
     int64_t position, struct es_err *err);	/* [w] */
 /* Whether a position above the low-water mark is done. */
