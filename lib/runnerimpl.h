@@ -1,5 +1,5 @@
 /*
- * runnerimpl: what runner.c, lane.c, start.c and finish.c share; not for
+ * runnerimpl: what the files of runner, lane, start and finish share; not for
  * others.
  *
  * A lane is one group in this process.  A task is a message that is to be
@@ -71,7 +71,6 @@ struct task {
 	bool bare;			/* its reason names no message */
 	struct buf lines;		/* what the executable made */
 	struct buf reason;		/* of a fault or a rejection */
-	struct buf detail;
 };
 
 struct part {
@@ -130,7 +129,6 @@ struct runner {
 	size_t n_lanes;
 	struct jqnursery *together;	/* while they open: one program */
 	struct task *finished, *finished_last;
-	size_t n_finished;
 	int executing;		/* executables under way */
 	struct task **executables;	/* options.jobs places */
 	int64_t head;
@@ -142,17 +140,25 @@ struct runner {
 	struct upcast *upcast;	/* what executables are given */
 };
 
+/* ---- runner.c ---- */
+void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
 /* Look where the log's head is now. */
 int runner_look(struct runner *, bool *moved, struct es_err *err);
 
-void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
+/* ---- runnerdefine.c ---- */
+/* Where a new group begins; options may be NULL. */
+void runner_beginning(const struct handler *, const struct runner_options *,
+    int64_t head, int64_t *start, int64_t *react_from);
+
+/* ---- runnerleft.c ---- */
+/* Nothing is pending that this process or another would handle. */
+int runner_idle(struct runner *, bool *idle, struct es_err *err);
 
 /* ---- lane.c ---- */
-int lane_claim(struct lane *, bool *any, struct es_err *err);
-int lane_read_ahead(struct lane *, bool *progress, struct es_err *err);
-int lane_reload_failing(struct lane *, struct es_err *err);
 struct part *lane_part(struct lane *, struct span text, bool add,
     struct es_err *err);
+/* A part without tasks that does not fail has nothing to say. */
+void lane_forget_part(struct lane *, struct part *);
 struct task *lane_new_task(struct lane *, struct part *, int64_t position,
     struct es_err *err);
 void lane_make_ready(struct lane *, struct task *);
@@ -160,15 +166,30 @@ void lane_remove_task(struct lane *, struct task *);	/* not freed */
 void lane_drop_part_tasks(struct lane *, struct part *);
 void lane_drop_all(struct lane *);
 void lane_lose_shard(struct lane *, int shard);
+int64_t lane_low(const struct lane *, int shard);
+void task_free(struct task *);
+
+/* ---- laneclaim.c ---- */
+int lane_claim(struct lane *, bool *any, struct es_err *err);
+
+/* ---- laneread.c ---- */
+/* The partition's JSON text; out is overwritten. */
+int lane_partition(struct lane *, const struct message *, struct buf *out,
+    struct es_err *err);
+/* Whether the group has to handle it. */
+int lane_wants(struct lane *, const struct message *, bool *wants,
+    struct es_err *err);
+int lane_read_ahead(struct lane *, bool *progress, struct es_err *err);
+/* Pending in a shard that another process has. */
+int lane_foreign_pending(struct lane *, bool *pending, struct es_err *err);
+
+/* ---- lanefailing.c ---- */
+int lane_reload_failing(struct lane *, struct es_err *err);
 /* The next message of a failing partition behind `after`; 0: none. */
 int lane_next_of_part(struct lane *, const struct part *, int64_t after,
     int64_t *position, struct es_err *err);
-/* Pending in a shard that another process has. */
-int lane_foreign_pending(struct lane *, bool *pending, struct es_err *err);
 int lane_retry_due(struct lane *, int64_t now, bool *progress,
     struct es_err *err);
-int64_t lane_low(const struct lane *, int shard);
-void task_free(struct task *);
 
 /* ---- start.c ---- */
 int lane_dispatch(struct lane *, bool *progress, struct es_err *err);
@@ -196,6 +217,14 @@ int runner_end_streams(struct runner *, struct es_err *err);
  * task's reason says why.
  */
 int task_line(struct task *, const struct message *, struct es_err *err);
+
+/* ---- finishapply.c ---- */
+/*
+ * Append what came of it, and note its fate; inside: decide it now, in the
+ * transaction.
+ */
+int runner_apply(struct runner *, struct task *, bool inside,
+    struct es_err *err);
 
 /* ---- finish.c ---- */
 int runner_commit(struct runner *, struct es_err *err);

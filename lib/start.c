@@ -5,15 +5,12 @@ void runner_finish(struct runner *r, struct task *t, enum task_result result)
 {
 	t->state = TASK_FINISHED;
 	t->result = result;
-	/* A finished task keeps its place in the lane's list by position; */
-	/* the runner's list goes through next_ready, which it is done with. */
 	t->next_ready = NULL;
 	if (r->finished_last)
 		r->finished_last->next_ready = t;
 	else
 		r->finished = t;
 	r->finished_last = t;
-	r->n_finished++;
 }
 
 int task_line(struct task *t, const struct message *m, struct es_err *err)
@@ -74,11 +71,10 @@ static int start_jq(struct lane *l, struct task *t, const struct message *m,
 	return 0;
 }
 
-static void take_fold(struct lane *l, struct task *t, struct es_err *err)
+static void take_fold(struct lane *l, struct task *t)
 {
 	enum jqrun_result result = t->fold.reply.result;
 
-	(void)err;
 	l->running--;
 	t->retryable = result == JQ_DEADLINE || result == JQ_MEMORY ||
 	    result == JQ_CRASH;
@@ -98,14 +94,14 @@ int lane_collect(struct lane *l, bool *progress, struct es_err *err)
 
 		t->fold = result;
 		result = (struct fold_result){0};
-		take_fold(l, t, err);
+		take_fold(l, t);
 		*progress = true;
 	}
 	fold_result_free(&result);
 	return r;
 }
 
-/* ---- both ---- */
+/* ---- jq workers and executables ---- */
 
 static bool may_start(const struct lane *l)
 {

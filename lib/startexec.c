@@ -1,7 +1,6 @@
 /* start: handing messages to executables, and taking back. */
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "runnerimpl.h"
 #include "sys.h"
