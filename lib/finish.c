@@ -202,7 +202,8 @@ static int refused_text(struct runner *r, struct task *t, const char *fault,
 
 	if (store_get(r->store, t->position, &m, err) < 0)
 		return -1;
-	buf_addf(&t->reason, "%s: %.*s %.*s at %lld: %s", h->path,
+	buf_addf(&t->reason, "%s: %s: %.*s %.*s at %lld: %s", h->path,
+	    delivery_decides(h, &m) ? "decide" : "react",
 	    (int)m.type.n, m.type.p, (int)m.id.n, m.id.p,
 	    (long long)t->position, fault);
 	return buf_check(&t->reason, err);

@@ -136,6 +136,7 @@ static jv first_state(struct jqvm *vm, const struct jqwork *w,
 		return parse(w->state, a);
 	if (!(jqvm_part(vm)->ops & SCAN_INITIAL))
 		return jv_null();
+	jqvm_note_rounded(vm, w->partition);
 	input = w->partition.p ? parse(w->partition, a) : jv_object();
 	if (!jv_is_valid(input))
 		return input;
@@ -204,6 +205,7 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 		return;
 	jqvm_warn_rounded(vm, op == OP_DECIDE ? "decide" : "react",
 	    w->message);
+	jqvm_note_rounded(vm, w->message);
 	given = jqvm_get(message, "payload");
 	jqvm_start(vm, op, jv_copy(vm->slots[w->slot]), message);
 	while (r == 0 && jv_is_valid(v = jq_next(vm->jq)))
@@ -253,6 +255,7 @@ static void about(struct jqvm *vm, struct jqanswer *a)
 
 void jqvm_work(struct jqvm *vm, const struct jqwork *w, struct jqanswer *a)
 {
+	buf_truncate(&vm->rounded, 0);
 	if (w->op == JQ_ABOUT)
 		about(vm, a);
 	else if (w->op == JQ_LAYOUT)

@@ -69,8 +69,8 @@ static bool has_key(const struct jqvm *vm, const struct buf *text, size_t from)
 }
 
 /* strict: also refuse numbers that are not finite, for JSON has none. */
-static int add_shallow(struct buf *out, jv v, const char *what, bool strict,
-    struct jqanswer *a)
+static int add_shallow(const struct jqvm *vm, struct buf *out, jv v,
+    const char *what, bool strict, struct jqanswer *a)
 {
 	struct buf where = {0};
 
@@ -81,7 +81,7 @@ static int add_shallow(struct buf *out, jv v, const char *what, bool strict,
 		jv_free(v);
 		return -1;
 	}
-	if (jqvm_find_rounded(v, strict, &where)) {
+	if (jqvm_find_rounded(vm, v, strict, &where)) {
 		jqvm_fault(a, what);
 		buf_add_span(&a->reason, buf_span(&where));
 		buf_free(&where);
@@ -94,7 +94,7 @@ static int add_shallow(struct buf *out, jv v, const char *what, bool strict,
 
 int jqvm_add_tree(struct jqanswer *a, jv v)
 {
-	return add_shallow(&a->state, v, "the tree", false, a);
+	return add_shallow(NULL, &a->state, v, "the tree", false, a);
 }
 
 /* A value as JSON text; a fault that names it when it cannot be written. */
@@ -103,7 +103,7 @@ int jqvm_add_json(struct jqvm *vm, struct buf *out, jv v, const char *what,
 {
 	size_t from = out->n;
 
-	if (add_shallow(out, v, what, out != &a->state, a) < 0)
+	if (add_shallow(vm, out, v, what, out != &a->state, a) < 0)
 		return -1;
 	if (!has_key(vm, out, from))
 		return 0;
@@ -128,7 +128,7 @@ static struct span payload_text(struct jqvm *vm, struct span message)
 
 static int not_made(jv v, struct jqanswer *a)
 {
-	jqvm_fault(a, "gave what event() or command() did not make: ");
+	jqvm_fault(a, "event() or command() did not make it: ");
 	jqvm_show(&a->reason, v);
 	return -1;
 }
@@ -186,7 +186,7 @@ static int add_type(jv type, struct jqframe_output *o, struct jqanswer *a)
 	struct span text;
 
 	if (jv_get_kind(type) != JV_KIND_STRING) {
-		jqvm_fault(a, "a message's type is not a string: ");
+		jqvm_fault(a, "its type is not a string: ");
 		jqvm_show(&a->reason, type);
 		return -1;
 	}
@@ -203,8 +203,7 @@ static int add_type(jv type, struct jqframe_output *o, struct jqanswer *a)
 	return 0;
 }
 
-/* Consumes v. */
-int jqvm_add_output(struct jqvm *vm, jv v, jv given, const struct jqwork *w,
+static int add_output(struct jqvm *vm, jv v, jv given, const struct jqwork *w,
     struct jqanswer *a)
 {
 	struct jqframe_output o = {.metadata = JQ_ABSENT};
@@ -218,7 +217,7 @@ int jqvm_add_output(struct jqvm *vm, jv v, jv given, const struct jqwork *w,
 		return not_made(v, a);
 	o.command = strcmp(name, "command") == 0;
 	if (o.command && w->op == JQ_DECIDE) {
-		jqvm_fault(a, "gave a command: only react makes commands");
+		jqvm_fault(a, "a command: only react makes commands");
 		jv_free(v);
 		return -1;
 	}
@@ -245,3 +244,17 @@ int jqvm_add_output(struct jqvm *vm, jv v, jv given, const struct jqwork *w,
 	return 0;
 }
 
+int jqvm_add_output(struct jqvm *vm, jv v, jv given, const struct jqwork *w,
+    struct jqanswer *a)
+{
+	struct buf why = {0};
+
+	if (add_output(vm, v, given, w, a) == 0)
+		return 0;
+	buf_swap(&why, &a->reason);
+	buf_addf(&a->reason, "output %llu: ",
+	    (unsigned long long)a->head.n_outputs + 1);
+	buf_add_span(&a->reason, buf_span(&why));
+	buf_free(&why);
+	return -1;
+}

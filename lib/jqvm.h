@@ -16,6 +16,11 @@
 #include "json.h"
 #include "jqrunint.h"
 
+struct jqrounded {		/* a number that jq does not keep */
+	double is;		/* what it makes of it */
+	struct span literal;	/* in the request */
+};
+
 struct jqvm {
 	const struct jqprogram *program;
 	size_t index;		/* the part of it that a worker runs */
@@ -26,6 +31,7 @@ struct jqvm {
 	jv slots[JQRUN_SLOTS];	/* invalid: empty */
 	struct json_doc doc;
 	bool warned;		/* of a number, once a worker */
+	struct buf rounded;	/* struct jqrounded: of what is handled */
 };
 
 static inline const struct jqpart *jqvm_part(const struct jqvm *vm)
@@ -56,18 +62,26 @@ int jqvm_add_tree(struct jqanswer *, jv);
 /* ---- jqnumber.c ---- */
 
 /*
- * jq 1.6 makes a double of every number, later ones of what they compute with:
- * whoever is at the terminal hears of a message that has integers beyond
- * 2^53-1, once.
+ * jq 1.6 makes a double of every number, later ones of what they compute with,
+ * and prints it with as few digits as tell it from others.  Whoever is at the
+ * terminal hears of a message with a number that becomes another decimal so,
+ * once.
  */
 void jqvm_warn_rounded(struct jqvm *, const char *operation,
     struct span text);
 /*
- * Whether a finite number beyond that stands in a value, on all versions alike;
- * strict: or one that is not finite.  Appends ": PLACE: what is wrong".
- * Borrowed; not nested deeply.
+ * Keep in mind which numbers of a text become other doubles than what they say:
+ * until the next call outputs must not hold them.  Borrows the text.
  */
-bool jqvm_find_rounded(jv, bool strict, struct buf *where);
+void jqvm_note_rounded(struct jqvm *, struct span text);
+/*
+ * Whether one of them, or a finite number beyond 2^53-1, stands in a value, on
+ * all versions alike; strict: or one that is not finite.  Appends ": PLACE:
+ * what is wrong".  vm may be NULL: none was noted.  Borrowed; not nested
+ * deeply.
+ */
+bool jqvm_find_rounded(const struct jqvm *, jv, bool strict,
+    struct buf *where);
 
 /* ---- jqoutput.c, too ---- */
 

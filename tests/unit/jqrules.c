@@ -55,29 +55,70 @@ static void test_exact(struct jqrun *jq)
 	    "ok event b {\"a\":-9007199254740991,\"x\":1}");
 }
 
+#define DIGITS " is more than jq keeps of a number (15 to 17 digits, up to " \
+    "1e308): make it a string"
+
+/* Part of a payload, in another: the same double, or a fault. */
+static void test_copied(struct jqrun *jq)
+{
+	static const char *const kept[] = {
+		"1.50", "1e2", "-2.5E-3", "0.10000000000000001", "0e400",
+		"1e15", "2.2250738585072014e-308", "0.000000000000001",
+		"0.12345678901234567", "9007199254740991.0",
+	}, *const lost[] = {
+		"0.123456789012345678", "1.00000000000000000001", "1e-400",
+		"-3.141592653589793238", "123456789.123456789",
+		"0.00000000000000000000123456789012345678901e20",
+	};
+	char payload[120], want[300], *end;
+	const char *got;
+	size_t i;
+
+	/* How it is spelled differs. */
+	for (i = 0; i < sizeof kept / sizeof *kept; i++) {
+		snprintf(payload, sizeof payload, "{\"a\": %s}", kept[i]);
+		got = ask(jq, "change", payload);
+		need(strncmp(got, "ok event b {\"a\":", 16) == 0);
+		check(strtod(got + 16, &end) == strtod(kept[i], NULL));
+		check_str(end, ",\"x\":1}");
+	}
+	for (i = 0; i < sizeof lost / sizeof *lost; i++) {
+		snprintf(payload, sizeof payload, "{\"a\":[%s]}", lost[i]);
+		snprintf(want, sizeof want, "fault decide 0: output 1: the "
+		    "payload: a[0]: %s" DIGITS, lost[i]);
+		check_str(ask(jq, "change", payload), want);
+		/* It is not in what is made. */
+		check_str(ask(jq, "compare", payload),
+		    "ok event b {\"big\":true}");
+	}
+	/* Another message's number is this one's as well as any. */
+	check_str(ask(jq, "change", "{\"a\":1}"),
+	    "ok event b {\"a\":1,\"x\":1}");
+}
+
 static void test_rounded(struct jqrun *jq)
 {
 	check_str(ask(jq, "change", "{\"a\":9007199254740993}"),
-	    "fault decide 0: the payload: a: 9007199254740992" BEYOND);
+	    "fault decide 0: output 1: the payload: a: 9007199254740992" BEYOND);
 	check_str(ask(jq, "change", "{\"a\":{\"b\":[1,{\"c\":"
-	    "-9007199254740993}]}}"), "fault decide 0: the payload: "
+	    "-9007199254740993}]}}"), "fault decide 0: output 1: the payload: "
 	    "a.b[1].c: -9007199254740992" BEYOND);
 	check_str(ask(jq, "meta", "{\"a\":100000000000000000000}"),
-	    "fault decide 0: the metadata: a: 1e+20" BEYOND);
+	    "fault decide 0: output 1: the metadata: a: 1e+20" BEYOND);
 	check_str(ask(jq, "detail", "{\"a\":9007199254740992}"),
 	    "fault decide 0: the detail: a: 9007199254740992" BEYOND);
 	check_str(ask(jq, "product", "{\"a\":1000000000}"),
-	    "fault decide 0: the payload: n: 1e+18" BEYOND);
-	check_str(ask(jq, "change", "{\"a\":1e400}"), "fault decide 0: the "
+	    "fault decide 0: output 1: the payload: n: 1e+18" BEYOND);
+	check_str(ask(jq, "change", "{\"a\":1e400}"), "fault decide 0: output 1: the "
 	    "payload: a: is not a number, or infinite");
-	check_str(ask(jq, "nan", "{}"), "fault decide 0: the payload: "
+	check_str(ask(jq, "nan", "{}"), "fault decide 0: output 1: the payload: "
 	    "a: is not a number, or infinite");
-	check_str(ask(jq, "infinite", "{}"), "fault decide 0: the payload: "
+	check_str(ask(jq, "infinite", "{}"), "fault decide 0: output 1: the payload: "
 	    "a[0].b: is not a number, or infinite");
 	check_str(ask(jq, "compare", "{\"a\":9007199254740993}"),
 	    "ok event b {\"big\":true}");
 	check_str(react(jq, "{\"type\":\"change\",\"payload\":"
-	    "{\"a\":9007199254740993}}"), "fault react 0: the payload: "
+	    "{\"a\":9007199254740993}}"), "fault react 0: output 1: the payload: "
 	    "a: 9007199254740992" BEYOND);
 	check_str(state(jq, 1, true, EVENTS("{\"type\":\"put\",\"payload\":"
 	    "{\"a\":9007199254740993}}")), "fault evolve 0: the state: a: "
@@ -111,7 +152,7 @@ static void say_small(struct jqrun *jq)
 {
 	ask(jq, "compare", "{\"a\":9007199254740991,"
 	    "\"t\":\"12345678901234567890\\\"12345678901234567890\","
-	    "\"d\":0.12345678901234567890,\"e\":1e20,"
+	    "\"d\":0.123456789012345,\"e\":1e20,"
 	    "\"12345678901234567890\":-1}");
 }
 
@@ -128,6 +169,7 @@ static void test_numbers(void)
 	struct buf said = {0};
 
 	with_stderr(test_exact, numbers, &said);
+	with_stderr(test_copied, numbers, &said);
 	buf_truncate(&said, 0);
 	with_stderr(say_small, numbers, &said);
 	check_int(said.n, 0);

@@ -190,25 +190,25 @@ static const struct answer decisions[] = {
 	{"meta", "ok event b {} meta {\"a\":1,\"b\":2}"},
 	{"{\"type\":\"metapass\",\"payload\":{},\"metadata\":{\"a\":1}}",
 	    "ok event b {} meta {\"a\":1}"},
-	{"command", "fault decide 0: gave a command: only react makes "
+	{"command", "fault decide 0: output 1: a command: only react makes "
 	    "commands"},
 	{"{\"type\":\"forged\",\"payload\":{\"kind\":\"event\",\"type\":\"b\","
-	    "\"payload\":{},\"metadata\":{}}}", "fault decide 0: gave what "
-	    "event() or command() did not make: {\"kind\":\"event\","
+	    "\"payload\":{},\"metadata\":{}}}", "fault decide 0: output 1: "
+	    "event() or command() did not make it: {\"kind\":\"event\","
 	    "\"type\":\"b\",\"payload\":{},\"metadata\":{}}"},
-	{"array", "fault decide 0: the payload is not an object but array: "
-	    "[1]"},
-	{"notype", "fault decide 0: a message's type is not a string: 3"},
+	{"array", "fault decide 0: output 1: the payload is not an object but "
+	    "array: [1]"},
+	{"notype", "fault decide 0: output 1: its type is not a string: 3"},
 	{"metabad", "fault decide 0: meta: takes an object, not number"},
 	{"metaless", "fault decide 0: meta: belongs behind event() or "
 	    "command()"},
-	{"metaset", "fault decide 0: the metadata is not an object but "
-	    "number: 3"},
-	{"state", "fault decide 0: gave what event() or command() did not "
-	    "make: {\"n\":0,\"id\":null}"},
-	{"nested", "fault decide 0: the payload holds what event(), "
+	{"metaset", "fault decide 0: output 1: the metadata is not an object "
+	    "but number: 3"},
+	{"state", "fault decide 0: output 1: event() or command() did not "
+	    "make it: {\"n\":0,\"id\":null}"},
+	{"nested", "fault decide 0: output 1: the payload holds what event(), "
 	    "command() or reject() made: those are outputs of their own"},
-	{"hidden", "fault decide 0: the payload holds what event(), "
+	{"hidden", "fault decide 0: output 1: the payload holds what event(), "
 	    "command() or reject() made: those are outputs of their own"},
 	{"reject", "rejected: no way"},
 	{"detail", "rejected: no detail {\"a\":[1]}"},
@@ -235,7 +235,7 @@ static const struct answer decisions[] = {
 	{"break", "ok event b {}"},
 	{"first", "ok event b {\"i\":0}"},
 	{"tz", "ok event b {\"a\":0,\"b\":\"00 UTC\"}"},
-	{"deep", "fault decide 0: the payload is nested more than 127 deep"},
+	{"deep", "fault decide 0: output 1: the payload is nested more than 127 deep"},
 	{"es.thing", "ok event b {}"},
 	{"p.q.r", "ok event prefix {}"},
 	{"p", "ok"},
@@ -278,13 +278,13 @@ static void test_private_key(struct jqrun *jq)
 {
 	const char *text = decide(jq, "{\"type\":\"extra\",\"payload\":{}}");
 
-	check(has(text, "did not make: {\"_es_"));
+	check(has(text, "did not make it: {\"_es_"));
 	text = decide(jq, "{\"type\":\"kind\",\"payload\":{}}");
-	check(has(text, "fault decide 0: gave what"));
+	check(has(text, "fault decide 0: output 1: "));
 	text = decide(jq, "{\"type\":\"caughtout\",\"payload\":{}}");
-	check(has(text, "fault decide 0: gave what"));
+	check(has(text, "fault decide 0: output 1: "));
 	text = decide(jq, "{\"type\":\"type\",\"payload\":{}}");
-	check(has(text, "fault decide 0: type: \"b c\" is not"));
+	check(has(text, "fault decide 0: output 1: type: \"b c\" is not"));
 	text = decide(jq, "{\"type\":\"env\",\"payload\":{}}");
 	check(has(text, "\"l\":5")); /* the user's own lines, from 1 */
 }
