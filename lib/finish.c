@@ -8,10 +8,11 @@
 /* ---- acknowledging ---- */
 
 /* 1 when the shard is not ours any more. */
-static int ack_shard(struct lane *l, int shard, struct es_err *err)
+static int ack_shard(struct lane *l, int shard, int64_t low,
+    struct es_err *err)
 {
 	int ok = group_ack(l->runner->groups, l->handler->name, shard,
-	    l->epoch[shard], lane_low(l, shard), err);
+	    l->epoch[shard], low, err);
 
 	if (ok == 0)
 		lane_lose_shard(l, shard);
@@ -32,14 +33,15 @@ static bool all_handled(const struct lane *l)
  * Shards without a message of late would stay behind, and be read again by the
  * next process: so they move along when the lane has nothing left to do.
  */
-static int ack_lane(struct lane *l, const bool *touched, struct es_err *err)
+static int ack_lane(struct lane *l, const bool *touched, const int64_t *low,
+    struct es_err *err)
 {
 	bool all = all_handled(l);
 	int bad = 0;
 
 	for (int i = 0; i < GROUP_SHARDS && bad == 0; i++)
 		if (l->mine[i] && (all || touched[i]))
-			bad = ack_shard(l, i, err);
+			bad = ack_shard(l, i, low[i], err);
 	if (all && bad == 0)
 		l->reads = 0;
 	return bad;
@@ -49,32 +51,31 @@ static int ack_lane(struct lane *l, const bool *touched, struct es_err *err)
  * Move the low-water marks of the shards that the batch touched, and remember
  * what is done above them.  1 when a shard is not ours any more.
  */
-static int acknowledge(struct runner *r, struct task **batch, size_t n,
+static int ack_batch(struct lane *l, struct task **batch, size_t n,
     struct es_err *err)
 {
-	size_t i, k;
+	bool touched[GROUP_SHARDS] = {false}, any = false;
+	int64_t low[GROUP_SHARDS];
+	size_t i;
 	int bad;
 
-	for (i = 0; i < r->n_lanes; i++) {
-		bool touched[GROUP_SHARDS] = {false}, any = false;
-
-		for (k = 0; k < n; k++)
-			if (batch[k]->lane == &r->lanes[i])
-				any = touched[batch[k]->part->shard] = true;
-		if (any && (bad = ack_lane(&r->lanes[i], touched, err)) != 0)
-			return bad;
-	}
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
+		if (batch[i]->lane == l)
+			any = touched[batch[i]->part->shard] = true;
+	if (!any)
+		return 0;
+	lane_lows(l, low);
+	bad = ack_lane(l, touched, low, err);
+	for (i = 0; i < n && bad == 0; i++) {
 		struct task *t = batch[i];
-		int shard = t->part->shard;
 
-		if (t->handled && !t->retry &&
-		    t->position > lane_low(t->lane, shard) &&
-		    group_done_add(r->groups, t->lane->handler->name, shard,
-		    t->position, err) < 0)
-			return -1;
+		if (t->lane == l && t->handled && !t->retry &&
+		    t->position > low[t->part->shard])
+			bad = group_done_add(l->runner->groups,
+			    l->handler->name, t->part->shard, t->position,
+			    err);
 	}
-	return 0;
+	return bad;
 }
 
 #define SWEEP_READS 256
@@ -82,6 +83,7 @@ static int acknowledge(struct runner *r, struct task **batch, size_t n,
 int runner_sweep(struct runner *r, struct lane *l, struct es_err *err)
 {
 	bool none[GROUP_SHARDS] = {false};
+	int64_t low[GROUP_SHARDS];
 	int bad;
 
 	if (l->view || l->stopped || l->reads < SWEEP_READS || l->tasks ||
@@ -89,7 +91,8 @@ int runner_sweep(struct runner *r, struct lane *l, struct es_err *err)
 		return 0;
 	if (store_begin(r->store, err) < 0)
 		return -1;
-	bad = ack_lane(l, none, err);
+	lane_lows(l, low);
+	bad = ack_lane(l, none, low, err);
 	if (bad == 0)
 		return store_commit(r->store, err);
 	store_rollback(r->store);
@@ -155,6 +158,12 @@ static void settle(struct task *t)
 		part->row.retry_at = 0;
 		lane_remove_task(l, t);
 		break;
+	case FATE_SKIPPED:
+		part->row.attempt = -1;
+		part->row.retry_at = 0;
+		part->row.parked = false;
+		lane_remove_task(l, t);
+		break;
 	case FATE_CLEAR:
 		part->failing = false;
 		lane_remove_task(l, t);
@@ -177,7 +186,7 @@ static size_t drop_lost(struct task **batch, size_t n)
 	for (i = 0; i < n; i++) {
 		struct task *t = batch[i];
 
-		if (t->lane->mine[t->part->shard]) {
+		if (task_is_ours(t)) {
 			batch[kept++] = t;
 			continue;
 		}
@@ -241,7 +250,8 @@ static int try_batch(struct runner *r, struct task **batch, size_t n,
 		buf_truncate(&t->reason, 0);
 		return refused_text(r, t, fault.text, err) < 0 ? -1 : 1;
 	}
-	bad = acknowledge(r, batch, n, err);
+	for (i = 0, bad = 0; i < r->n_lanes && bad == 0; i++)
+		bad = ack_batch(&r->lanes[i], batch, n, err);
 	if (bad != 0) {
 		store_rollback(r->store);
 		forget(batch, n);
@@ -279,16 +289,12 @@ static int commit_batch(struct runner *r, struct task **batch, size_t n,
 	} while (bad > 0);
 	if (bad < 0)
 		return -1;
+	for (i = 0; i < r->n_lanes; i++)
+		lane_lows(&r->lanes[i], r->lanes[i].low);
 	for (i = 0; i < n; i++) {
-		struct lane *l = batch[i]->lane;
-		int shard = batch[i]->part->shard;
-		int64_t low = lane_low(l, shard);
-
-		l->low[shard] = low;
 		failed |= batch[i]->fate == FATE_FAIL;
-	}
-	for (i = 0; i < n; i++)
 		settle(batch[i]);
+	}
 	if (runner_look(r, &moved, err) < 0)
 		return -1;
 	for (i = 0; failed && i < r->n_lanes; i++)
@@ -352,7 +358,7 @@ int runner_stop_group(struct runner *r, struct lane *l, const char *reason,
 		    "with es-group start %s", l->handler->name, text.p,
 		    l->handler->name);
 		l->stopped = l->told = true;
-		lane_drop_all(l);
+		lane_rewind(l);
 		bad = runner_look(r, &moved, err);
 	}
 	buf_free(&text);

@@ -136,7 +136,15 @@ static int apply_fault(struct runner *r, struct task *t,
 	int retries = h->retries >= 0 ? h->retries : RETRIES;
 	char id[MESSAGE_ID_BYTES + 1];
 	struct span id_span = {id, m->id.n};
+	bool skipped = false;
 
+	if (t->retry && group_is_skipped(r->groups, h->name, t->part->text,
+	    &skipped, err) < 0)
+		return -1;
+	if (skipped) {
+		t->fate = FATE_SKIPPED;
+		return 0;
+	}
 	if (!t->reason.n)
 		decide_fault_text(h, &t->fold, m, &t->reason);
 	if (buf_check(&t->reason, err) < 0)

@@ -40,6 +40,8 @@ static const char *const texts[GQ_COUNT] = {
 	    " where name = ?1 and parked and (?2 is null or partition = ?2)",
 	[GQ_SKIP] = "update failing set parked = 0, attempt = -1, retry_at = 0"
 	    " where name = ? and partition = ?",
+	[GQ_IS_SKIPPED] = "select 1 from failing where name = ? "
+	    "and partition = ? and attempt < 0",
 	/* The epoch fences whoever works by the old definition. */
 	[GQ_RESHARD] = "update shard set position = ?2, owner = null, "
 	    "epoch = epoch + 1 where name = ?1",

@@ -101,6 +101,9 @@ int group_failing(struct groups *, const char *name,
     struct group_failing **out, size_t *n, struct es_err *err);
 int group_failing_put(struct groups *, const char *name,
     const struct group_failing *, struct es_err *err);		/* [w] */
+/* Whether a person gave up the message that the partition stands at. */
+int group_is_skipped(struct groups *, const char *name,
+    const char *partition, bool *skipped, struct es_err *err);
 int group_failing_remove(struct groups *, const char *name,
     const char *partition, struct es_err *err);			/* [w] */
 

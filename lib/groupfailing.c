@@ -84,3 +84,19 @@ int group_failing_remove(struct groups *g, const char *name,
 	db_bind_text(st, 2, span_str(partition));
 	return group_run(g, st, err);
 }
+
+int group_is_skipped(struct groups *g, const char *name,
+    const char *partition, bool *skipped, struct es_err *err)
+{
+	sqlite3_stmt *st = group_statement(g, GQ_IS_SKIPPED, err);
+	int r;
+
+	if (!st)
+		return -1;
+	db_bind_text(st, 1, span_str(name));
+	db_bind_text(st, 2, span_str(partition));
+	r = db_row(store_db(g->store), st, err);
+	*skipped = r > 0;
+	sqlite3_reset(st);
+	return r < 0 ? -1 : 0;
+}

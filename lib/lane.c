@@ -98,6 +98,7 @@ struct task *lane_new_task(struct lane *l, struct part *part, int64_t position,
 	t->lane = l;
 	t->part = part;
 	t->position = position;
+	t->epoch = l->epoch[part->shard];
 	t->attempt = 1;
 	t->retry = part->failing;
 	if (t->retry) {
@@ -181,10 +182,9 @@ void lane_drop_part_tasks(struct lane *l, struct part *part)
 
 	for (t = part->first; t; t = next) {
 		next = t->next_in_part;
-		if (t->state == TASK_QUEUED)
-			unlink_ready(l, t);
-		if (t->state == TASK_RUNNING)
+		if (t->state != TASK_QUEUED)
 			continue;
+		unlink_ready(l, t);
 		if (!t->retry)
 			unlink_task(l, t);
 		unlink_from_part(l, part, t);
@@ -192,49 +192,91 @@ void lane_drop_part_tasks(struct lane *l, struct part *part)
 	}
 }
 
-static void drop_part(struct lane *l, struct part *part)
+bool task_is_ours(const struct task *t)
 {
+	int shard = t->part->shard;
+
+	return t->lane->mine[shard] && t->lane->epoch[shard] == t->epoch;
+}
+
+/* ---- all parts ---- */
+
+static void drop_waiting(struct lane *l, struct part *part)
+{
+	bool failing = part->failing;
+
 	part->failing = true;	/* so that nothing becomes ready */
 	lane_drop_part_tasks(l, part);
-	part->failing = false;
+	/* A retry that is under way knows how it stands; else its row does. */
+	part->failing = failing && part->first;
 	lane_forget_part(l, part);
 }
 
-static void drop_parts(struct lane *l, int shard)
+void lane_rewind(struct lane *l)
 {
-	for (size_t i = 0; i < LANE_BUCKETS; i++) {
-		struct part *p, *next;
+	struct part *p, *next;
 
+	for (size_t i = 0; i < LANE_BUCKETS; i++)
 		for (p = l->buckets[i]; p; p = next) {
 			next = p->next;
-			if (shard < 0 || p->shard == shard)
-				drop_part(l, p);
+			drop_waiting(l, p);
 		}
+	for (int i = 0; i < GROUP_SHARDS; i++) {
+		l->seen[i] = l->low[i];
+		if (l->mine[i] && l->low[i] < l->scanned)
+			l->scanned = l->low[i];
 	}
-}
-
-void lane_drop_all(struct lane *l)
-{
-	drop_parts(l, -1);
+	/* Much of what is read again may be done, by this process. */
+	if (l->done_up_to < l->runner->head)
+		l->done_up_to = l->runner->head;
 }
 
 void lane_lose_shard(struct lane *l, int shard)
 {
+	struct part *p, *next;
+
 	l->mine[shard] = false;
 	l->foreign = true;
-	drop_parts(l, shard);
+	for (size_t i = 0; i < LANE_BUCKETS; i++)
+		for (p = l->buckets[i]; p; p = next) {
+			next = p->next;
+			if (p->shard != shard)
+				continue;
+			/* Its row is another's, whatever runs here. */
+			p->failing = false;
+			drop_waiting(l, p);
+		}
 }
 
-int64_t lane_low(const struct lane *l, int shard)
+void lane_free_tasks(struct lane *l)
 {
-	int64_t low = l->seen[shard] > l->scanned ? l->seen[shard] :
-	    l->scanned;
+	struct part *p;
+	struct task *t;
+
+	for (size_t i = 0; i < LANE_BUCKETS; i++)
+		while ((p = l->buckets[i])) {
+			while ((t = p->first)) {
+				p->first = t->next_in_part;
+				task_free(t);
+			}
+			p->failing = false;
+			lane_forget_part(l, p);
+		}
+}
+
+void lane_lows(const struct lane *l, int64_t low[GROUP_SHARDS])
+{
 	const struct task *t;
 
-	for (t = l->tasks; t; t = t->next)
-		if (t->part->shard == shard && !t->handled) {
-			low = t->position - 1;
-			break;
-		}
-	return low > l->low[shard] ? low : l->low[shard];
+	for (int i = 0; i < GROUP_SHARDS; i++)
+		low[i] = l->seen[i] > l->scanned ? l->seen[i] : l->scanned;
+	for (t = l->tasks; t; t = t->next) {
+		int64_t *at = &low[t->part->shard];
+
+		if (!t->handled && t->position <= *at)
+			*at = t->position - 1;
+	}
+	for (int i = 0; i < GROUP_SHARDS; i++)
+		if (low[i] < l->low[i])
+			low[i] = l->low[i];
 }

@@ -38,6 +38,29 @@ static int claimable(struct lane *l, const struct group_shard *shards,
 	return 0;
 }
 
+int lane_load_group(const struct lane *l, struct group_row *out,
+    struct es_err *err)
+{
+	int got = group_load(l->runner->groups, l->handler->name, out, err);
+
+	return got != 0 ? (got < 0 ? -1 : 0) : es_fail(err, ES_FAILED,
+	    "%s: group %s is gone", store_path(l->runner->store),
+	    l->handler->name);
+}
+
+/* The epoch of a shard does not tell that the group was redefined. */
+static int check_definition(struct lane *l, struct es_err *err)
+{
+	struct group_row row;
+	int r = lane_load_group(l, &row, err);
+
+	if (r < 0)
+		return -1;
+	r = group_check_definition(&row, buf_span(&l->definition), err);
+	group_row_free(&row);
+	return r;
+}
+
 int lane_claim(struct lane *l, bool *any, struct es_err *err)
 {
 	struct runner *r = l->runner;
@@ -53,7 +76,8 @@ int lane_claim(struct lane *l, bool *any, struct es_err *err)
 	if (store_begin(r->store, err) < 0)
 		return -1;
 	/* Once more, under the lock: another process may have been first. */
-	if (group_shards(r->groups, l->handler->name, shards, err) < 0 ||
+	if (check_definition(l, err) < 0 ||
+	    group_shards(r->groups, l->handler->name, shards, err) < 0 ||
 	    claimable(l, shards, want, any, err) < 0)
 		goto fail;
 	for (int i = 0; i < GROUP_SHARDS; i++)
@@ -67,7 +91,7 @@ int lane_claim(struct lane *l, bool *any, struct es_err *err)
 		if (l->scanned > shards[i].position)
 			l->scanned = shards[i].position;
 	}
-	if (store_head(r->store, &l->claimed_head, err) < 0)
+	if (store_head(r->store, &l->done_up_to, err) < 0)
 		goto fail;
 	if (store_commit(r->store, err) < 0)
 		return -1;

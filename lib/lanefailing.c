@@ -22,7 +22,8 @@ int lane_reload_failing(struct lane *l, struct es_err *err)
 			return -1;
 		}
 		/* A try that is under way knows better than the row. */
-		if (p->first && p->first->state != TASK_QUEUED)
+		if (p->first && p->first->state != TASK_QUEUED &&
+		    task_is_ours(p->first))
 			continue;
 		p->failing = true;
 		lane_drop_part_tasks(l, p);
@@ -74,14 +75,17 @@ int lane_next_of_part(struct lane *l, const struct part *part, int64_t after,
 	return r < 0 ? -1 : 0;
 }
 
-/* A row whose message was skipped: on to the next one, or away with it. */
+/*
+ * A row whose message was skipped: on to the next one, or away with it.  1: the
+ * shard is not ours any more.
+ */
 static int pass_skipped(struct lane *l, struct part *part, struct es_err *err)
 {
 	struct runner *r = l->runner;
 	const char *name = l->handler->name;
 	struct group_failing row = part->row;
 	int64_t next;
-	int bad;
+	int bad, ours;
 
 	if (lane_next_of_part(l, part, row.position, &next, err) < 0 ||
 	    store_begin(r->store, err) < 0)
@@ -90,11 +94,14 @@ static int pass_skipped(struct lane *l, struct part *part, struct es_err *err)
 	row.position = next;
 	row.attempt = 0;
 	row.retry_at = 0;
-	bad = next ? group_failing_put(r->groups, name, &row, err) :
+	ours = group_ack(r->groups, name, part->shard,
+	    l->epoch[part->shard], l->low[part->shard], err);
+	bad = ours < 0 ? -1 : !ours ? 1 :
+	    next ? group_failing_put(r->groups, name, &row, err) :
 	    group_failing_remove(r->groups, name, part->text, err);
-	if (bad < 0) {
+	if (bad != 0) {
 		store_rollback(r->store);
-		return -1;
+		return bad;
 	}
 	if (store_commit(r->store, err) < 0)
 		return -1;
@@ -106,10 +113,8 @@ static int pass_skipped(struct lane *l, struct part *part, struct es_err *err)
 	return 0;
 }
 
-static int retry_part(struct lane *l, struct part *part, bool *progress,
-    struct es_err *err)
+static int retry_part(struct lane *l, struct part *part, struct es_err *err)
 {
-	*progress = true;
 	if (part->row.attempt < 0)
 		return pass_skipped(l, part, err);
 	return lane_new_task(l, part, part->row.position, err) ? 0 : -1;
@@ -124,11 +129,21 @@ int lane_retry_due(struct lane *l, int64_t now, bool *progress,
 		struct part *p, *next;
 
 		for (p = l->buckets[i]; p; p = next) {
+			int shard = p->shard, bad;
+
 			next = p->next;
-			if (p->failing && !p->row.parked && !p->first &&
-			    p->row.retry_at <= now &&
-			    retry_part(l, p, progress, err) < 0)
+			if (!p->failing || p->row.parked || p->first ||
+			    p->row.retry_at > now)
+				continue;
+			*progress = true;
+			bad = retry_part(l, p, err);
+			if (bad < 0)
 				return -1;
+			if (bad > 0) {
+				/* And with it parts of this list. */
+				lane_lose_shard(l, shard);
+				return 0;
+			}
 		}
 	}
 	return 0;

@@ -36,7 +36,7 @@ static int take_message(struct lane *l, const struct message *m,
 	l->seen[shard] = position;
 	if (!wants)
 		return 0;
-	if (position <= l->claimed_head && group_is_done(r->groups,
+	if (position <= l->done_up_to && group_is_done(r->groups,
 	    l->handler->name, shard, position, &done, err) < 0)
 		return -1;
 	if (done)
@@ -45,7 +45,7 @@ static int take_message(struct lane *l, const struct message *m,
 	if (!part)
 		return -1;
 	/* After a stop and a start the log is read again: it may still run. */
-	if (part->failing || (part->first &&
+	if (part->failing || (part->first && task_is_ours(part->first) &&
 	    part->first->position == position))
 		return 0;
 	return lane_new_task(l, part, position, err) ? 0 : -1;

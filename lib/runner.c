@@ -34,26 +34,16 @@ void runner_say(struct runner *r, const char *fmt, ...)
 static int reload_group(struct lane *l, struct es_err *err)
 {
 	struct group_row row;
-	int got = group_load(l->runner->groups, l->handler->name, &row, err);
 
-	if (got < 0)
+	if (lane_load_group(l, &row, err) < 0)
 		return -1;
-	if (got == 0)
-		return es_fail(err, ES_FAILED, "group %s is gone",
-		    l->handler->name);
-	if (row.stopped && !l->stopped)
-		lane_drop_all(l);
-	if (!row.stopped && l->stopped && !l->broken) {
-		/* Read again what was dropped when it stopped. */
-		for (int i = 0; i < GROUP_SHARDS; i++) {
-			l->seen[i] = l->low[i];
-			if (l->mine[i] && l->low[i] < l->scanned)
-				l->scanned = l->low[i];
-		}
-		l->stopped = false;
-	} else {
-		l->stopped = row.stopped || l->broken;
+	if (group_check_definition(&row, buf_span(&l->definition), err) < 0) {
+		group_row_free(&row);
+		return -1;
 	}
+	if (row.stopped && !l->stopped)
+		lane_rewind(l);
+	l->stopped = row.stopped || l->broken;
 	group_row_free(&row);
 	return l->view || l->stopped ? 0 : lane_reload_failing(l, err);
 }

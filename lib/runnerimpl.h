@@ -37,6 +37,7 @@ enum task_fate {
 	FATE_AGAIN,	/* a conflict: decide once more */
 	FATE_FAIL,	/* its partition fails, as `row` says */
 	FATE_NEXT,	/* a retry: the row moves to the next message */
+	FATE_SKIPPED,	/* a retry: a person gave the message up meanwhile */
 	FATE_CLEAR,	/* a retry: the partition is well again */
 	FATE_LOST	/* the shard is another process's now */
 };
@@ -48,10 +49,11 @@ struct task {
 	struct lane *lane;
 	struct part *part;
 	struct task *next_in_part;
-	struct task *next;		/* lane's tasks by position, or the
-					   runner's finished ones */
-	struct task *next_ready;
+	struct task *next;		/* of the lane's tasks */
+	struct task *next_ready;	/* of those, or of the runner's
+					   finished ones */
 	int64_t position;
+	int64_t epoch;			/* of its shard when it was read */
 	enum task_state state;
 	bool retry;			/* the part's failing row owns it */
 	bool handled;			/* by the transaction that is open */
@@ -102,13 +104,14 @@ struct lane {
 	bool told;		/* of what is wrong with it, by this process */
 	/* shards */
 	bool mine[GROUP_SHARDS];
-	int64_t epoch[GROUP_SHARDS], low[GROUP_SHARDS], seen[GROUP_SHARDS];
+	int64_t epoch[GROUP_SHARDS];
+	int64_t low[GROUP_SHARDS];	/* up to it all is handled */
+	int64_t seen[GROUP_SHARDS];	/* up to it there are tasks for all */
 	int64_t scanned;	/* the log is read up to here */
 	int64_t reads;		/* messages read since all shards were acked */
-	int64_t claimed_head;	/* above it nothing can be done already */
+	int64_t done_up_to;	/* above it nothing can be done already */
 	bool foreign;		/* some shard is another process's */
-	/* tasks in ascending order (those of failing rows are not here) */
-	struct task *tasks, *tasks_last;
+	struct task *tasks, *tasks_last;	/* without retries */
 	size_t n_tasks, running;
 	struct task *ready, *ready_last;
 	struct task *stubborn;	/* to be decided inside the transaction */
@@ -163,13 +166,26 @@ struct task *lane_new_task(struct lane *, struct part *, int64_t position,
     struct es_err *err);
 void lane_make_ready(struct lane *, struct task *);
 void lane_remove_task(struct lane *, struct task *);	/* not freed */
+/* Those that wait only. */
 void lane_drop_part_tasks(struct lane *, struct part *);
-void lane_drop_all(struct lane *);
+/*
+ * The group has stopped: what waits is dropped, and read again when it starts.
+ * What runs may come to its end meanwhile, and is acknowledged.
+ */
+void lane_rewind(struct lane *);
 void lane_lose_shard(struct lane *, int shard);
-int64_t lane_low(const struct lane *, int shard);
+/* What runs, too: the lane is of no use afterwards. */
+void lane_free_tasks(struct lane *);
+/* Up to where each shard is handled, by what is in memory. */
+void lane_lows(const struct lane *, int64_t low[GROUP_SHARDS]);
+/* Whether its shard is still the one that it was read for. */
+bool task_is_ours(const struct task *);
 void task_free(struct task *);
 
 /* ---- laneclaim.c ---- */
+/* The group as it stands in the store; without it, an error. */
+int lane_load_group(const struct lane *, struct group_row *out,
+    struct es_err *err);
 int lane_claim(struct lane *, bool *any, struct es_err *err);
 
 /* ---- laneread.c ---- */

@@ -72,7 +72,7 @@ static int lane_status(const struct lane *l, int *status, struct es_err *err)
 	struct group_failing *v;
 	size_t n, k, parked = 0;
 
-	if (group_load(g, name, &row, err) <= 0)
+	if (lane_load_group(l, &row, err) < 0)
 		return -1;
 	if (group_failing(g, name, &v, &n, err) < 0) {
 		group_row_free(&row);

@@ -147,7 +147,7 @@ static int lane_bind(struct lane *l, struct es_err *err)
 
 static void lane_close(struct lane *l)
 {
-	lane_drop_all(l);
+	lane_free_tasks(l);
 	lane_close_streams(l);
 	fold_close(l->fold);
 	view_close(l->view);
@@ -258,32 +258,13 @@ fail:
 	return -1;
 }
 
-static void drop_finished(struct runner *r)
-{
-	while (r->finished) {
-		struct task *t = r->finished;
-
-		r->finished = t->next_ready;
-		lane_remove_task(t->lane, t);
-		task_free(t);
-	}
-}
-
 void runner_close(struct runner *r)
 {
 	size_t i;
 
 	if (!r)
 		return;
-	for (int k = 0; r->executables && k < r->options.jobs; k++)
-		if (r->executables[k]) {
-			struct task *t = r->executables[k];
-
-			lane_remove_task(t->lane, t);
-			task_free(t);
-		}
 	jqrun_drop(r->together);
-	drop_finished(r);
 	for (i = 0; i < r->n_lanes; i++)
 		lane_close(&r->lanes[i]);
 	free(r->lanes);

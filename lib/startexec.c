@@ -16,7 +16,7 @@ static void finish(struct task *t, struct execute *e)
 	l->running--;
 	if (e->result == EXECUTE_AGAIN) {
 		execute_free(e);
-		if (!l->stopped && l->mine[t->part->shard]) {
+		if (!l->stopped && task_is_ours(t)) {
 			lane_make_ready(l, t);
 			return;
 		}

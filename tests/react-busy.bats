@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+#
+# es-react: what happens to a group while its handlers run.
+
+load helper
+
+json() {
+    es-group list --json | jq -c "select(.name == \"$1\") | $2"
+}
+
+# A handler that says which try it begins, and waits until it may end.
+gated() {
+    cat >gated <<'END'
+#!/bin/bash
+# es: on a.b
+# es: partition_by x
+# es: backoff 1ms
+echo "$ES_ID $ES_ATTEMPT" >>begun
+exec 3<> <(:)
+until [ -e "open-$ES_ID" ]; do read -rt 0.02 -u 3; done
+if [ -e "fail-$ES_ID" ]; then rm "fail-$ES_ID" "open-$ES_ID"; exit 1; fi
+echo "$ES_ID" >>ended
+echo '{"type":"a.c"}'
+END
+    chmod +x gated
+    es-react -q ./gated
+}
+
+# some FROM TO: messages, each of a partition of its own.
+some() {
+    seq "$1" "$2" | sed 's/.*/{"type":"a.b","id":"m&","payload":{"x":&}}/' |
+        es-append -q
+}
+
+# one FROM TO: messages of one partition.
+one() {
+    seq "$1" "$2" | sed 's/.*/{"type":"a.b","id":"m&","payload":{"x":0}}/' |
+        es-append -q
+}
+
+# Whether a process has so many shards.
+shards() {
+    [ "$(sqlite3 -readonly es.db \
+        'select count(*) from shard where owner is not null')" -eq "$1" ]
+}
+
+gates() {
+    seq "$1" "$2" | sed 's/^/open-m/' | xargs touch
+}
+
+@test "a stop while a handler runs loses nothing of what waits" {
+    es-init
+    gated
+    one 1 3
+    start react es-react -f ./gated
+    within 20 lines begun 1
+    es-group stop gated
+    gates 1 3
+    within 20 lines ended 1
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(json gated '[.state, .lag]')" '["stopped",2]'
+    es-group start gated
+    es-react ./gated
+    assert_equal "$(cat ended)" "$(printf 'm%d\n' 1 2 3)"
+}
+
+@test "a stop and a start while a handler runs repeat nothing" {
+    es-init
+    gated
+    start react es-react -f -j 2 ./gated
+    within 20 shards 16
+    # What is done above what runs lies in shards with it, too.
+    some 1 40
+    gates 2 40
+    within 20 lines ended 39
+    es-group stop gated
+    es-group start gated
+    some 41 41
+    gates 41 41
+    within 20 lines ended 40
+    gates 1 1
+    within 20 lines ended 41
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(sort -V ended)" "$(printf 'm%d\n' {1..41})"
+    assert_equal "$(es-query --count -t a.c)" 41
+}
+
+@test "a stop and a start while a retry runs" {
+    es-init
+    gated
+    one 1 3
+    touch fail-m1
+    gates 1 1
+    start react es-react -f ./gated
+    within 20 lines begun 2
+    es-group stop gated
+    es-group start gated
+    # Handled: it has heard of both.
+    some 4 4
+    gates 4 4
+    within 20 lines ended 1
+    gates 1 3
+    within 20 lines ended 4
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(json gated '[.state, .lag, .retrying]')" \
+        '["running",0,0]'
+    assert_equal "$(cat ended)" "$(printf 'm%d\n' 4 1 2 3)"
+    assert_equal "$(cat begun)" \
+        "$(printf 'm%d %d\n' 1 1 1 2 4 1 2 1 3 1)"
+}
+
+@test "a message that is skipped while a retry of it runs is given up" {
+    es-init
+    gated
+    one 1 2
+    touch fail-m1
+    gates 1 1
+    start react es-react -f ./gated
+    within 20 lines begun 2
+    touch fail-m1
+    es-group skip gated
+    gates 1 2
+    within 20 lines ended 1
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(cat begun)" "$(printf 'm%d %d\n' 1 1 1 2 2 1)"
+    assert_equal "$(json gated '[.lag, .parked, .retrying]')" '[0,0,0]'
+}
+
+@test "who runs a group that is redefined ends, and stores nothing more" {
+    es-init
+    gated
+    one 1 1
+    start react es-react -q -f ./gated
+    within 20 lines begun 1
+    mkdir new
+    sed 's/on a\.b$/on a.b a.d/' gated >new/gated
+    chmod +x new/gated
+    es-group redefine gated new/gated
+    gates 1 1
+    finish 20 "$pid"
+    assert_equal "$status" 1
+    stderr=$(cat react.err) assert_error_line es-react \
+        'group gated is defined otherwise .* es-group redefine gated'
+    assert_equal "$(es-query --count -t a.c)" 0
+    es-react new/gated
+    assert_equal "$(es-query --count -t a.c)" 1
+}
+
+@test "what another process has handled meanwhile is not stored again" {
+    es-init
+    gated
+    some 1 40
+    start react es-react -f -j 40 ./gated
+    within 20 lines begun 40
+    # It took all shards, as if this one had been frozen, and died.
+    sqlite3 es.db 'update shard set epoch = epoch + 1, owner = null,
+        position = 40'
+    gates 1 1
+    # Back again, by whom the old tries are not.
+    within 20 shards 1
+    gates 2 40
+    within 20 lines ended 40
+    some 41 41
+    gates 41 41
+    within 20 lines ended 41
+    kill -TERM "$pid"
+    finish 20 "$pid"
+    assert_equal "$(es-query -t a.c | jq -r .causation_id)" m41
+    assert_equal "$(cat react.err)" ''
+}
