@@ -80,12 +80,6 @@ void fold_hide_private(struct fold *f)
 	f->hides = true;
 }
 
-int fold_upcast(struct fold *f, struct message *m, struct es_err *err)
-{
-	return f->upcast ? upcast_or_fail(f->upcast, store_catalog(f->store),
-	    m, err) : 0;
-}
-
 static void drop_requests(struct fold *f)
 {
 	struct request *r;

@@ -94,8 +94,6 @@ int fold_open_given(struct given *, const struct handler *, struct jqrun *,
 void fold_hide_private(struct fold *);
 /* No state is kept: what was read was rolled back. */
 void fold_forget(struct fold *);
-/* The handled message as the handler is to see it; a fault is an error. */
-int fold_upcast(struct fold *, struct message *, struct es_err *err);
 /*
  * Not the jqrun.  What is still under way in it is lost: its replies must be
  * taken by nobody.

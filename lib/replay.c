@@ -33,6 +33,10 @@ int replay_open(struct store *store,
 	if (!r)
 		return es_fail_nomem(err);
 	r->store = store;
+	if (upcast_open(&r->upcast, err) < 0) {
+		replay_close(r);
+		return -1;
+	}
 	for (s = 0; s < REPLAY_SIDES; s++) {
 		r->sides[s].handler = versions[s].handler;
 		r->sides[s].jqrun = versions[s].jqrun;
@@ -54,6 +58,7 @@ void replay_close(struct replay *r)
 		return;
 	for (s = 0; s < REPLAY_SIDES; s++)
 		fold_close(r->sides[s].fold);
+	upcast_close(r->upcast);
 	for (i = 0; i < REPLAY_AHEAD; i++) {
 		struct run *run = &r->runs[i];
 
@@ -64,6 +69,7 @@ void replay_close(struct replay *r)
 		}
 		buf_free(&run->line);
 		buf_free(&run->shown);
+		buf_free(&run->fault);
 		message_scratch_free(&run->scratch);
 	}
 	free(r->chosen);
@@ -83,6 +89,28 @@ int64_t replay_erased(const struct replay *r)
 /* ---- commands on their way ---- */
 
 /* The command as its decider is given it. */
+static int show_run(struct replay *r, struct run *run, struct message *m,
+    struct es_err *err)
+{
+	int bad = upcast_message(r->upcast, store_catalog(r->store), m, err);
+
+	buf_truncate(&run->fault, 0);
+	if (bad == UPCAST_FAULT) {
+		buf_addf(&run->fault, "upcast: %.*s %.*s at %lld: %s",
+		    (int)m->type.n, m->type.p, (int)m->id.n, m->id.p,
+		    (long long)m->position, upcast_fault(r->upcast));
+		return buf_check(&run->fault, err);
+	}
+	if (bad < 0)
+		return -1;
+	buf_truncate(&run->shown, 0);
+	message_print(&run->shown, m);
+	if (buf_check(&run->shown, err) < 0)
+		return -1;
+	buf_truncate(&run->shown, run->shown.n - 1);
+	return 0;
+}
+
 static int load_run(struct replay *r, struct run *run,
     const struct chosen *chosen, struct es_err *err)
 {
@@ -101,13 +129,8 @@ static int load_run(struct replay *r, struct run *run,
 	if (buf_check(&run->line, err) < 0)
 		return -1;
 	buf_truncate(&run->line, run->line.n - 1);
-	buf_truncate(&run->shown, 0);
-	if (fold_upcast(r->sides[0].fold, &m, err) < 0)
+	if (show_run(r, run, &m, err) < 0)
 		return -1;
-	message_print(&run->shown, &m);
-	if (buf_check(&run->shown, err) < 0)
-		return -1;
-	buf_truncate(&run->shown, run->shown.n - 1);
 	for (s = 0; s < REPLAY_SIDES; s++)
 		forget(&run->halves[s]);
 	return message_parse_stored(&run->scratch, run->line.p, run->line.n,
@@ -167,6 +190,11 @@ static int submit_run(struct replay *r, size_t side, struct run *run,
 	    run->message.type)) {
 		h->done = true;
 		return 1;
+	}
+	if (run->fault.n) {
+		replay_fault(h, buf_span(&run->fault));
+		h->done = true;
+		return buf_check(&h->text, err) < 0 ? -1 : 1;
 	}
 	if (decide_partition(r->store, handler, &run->message, &p, &h->text,
 	    err) < 0)

@@ -7,10 +7,10 @@
 
 /* ---- what came of a command ---- */
 
-static void fault(struct half *h, const char *text, size_t n)
+void replay_fault(struct half *h, struct span text)
 {
 	buf_truncate(&h->text, 0);
-	buf_add(&h->text, text, n);
+	buf_add_span(&h->text, text);
 	h->answer.kind = REPLAY_FAULT;
 	h->answer.reason = buf_span(&h->text);
 }
@@ -24,7 +24,7 @@ static int decided(struct half *h, struct es_err *err)
 		return -1;
 	a->kind = REPLAY_DECIDED;
 	if (decide_only_events(a->made, a->n, &why) < 0)
-		fault(h, why.text, strlen(why.text));
+		replay_fault(h, span_str(why.text));
 	return buf_check(&h->text, err);
 }
 
@@ -47,7 +47,7 @@ int replay_answer_result(const struct side *s, struct run *run,
 	}
 	decide_fault_text(s->handler, &h->result, &run->message, &text);
 	if (buf_check(&text, err) == 0)
-		fault(h, text.p + skip, text.n - skip);
+		replay_fault(h, (struct span){text.p + skip, text.n - skip});
 	buf_free(&text);
 	return buf_check(&h->text, err);
 }

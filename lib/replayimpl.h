@@ -9,6 +9,7 @@
 #define ES_REPLAYIMPL_H
 
 #include "replay.h"
+#include "upcast.h"
 
 #define REPLAY_AHEAD 128	/* commands under way */
 
@@ -24,7 +25,8 @@ struct half {
 struct run {
 	int64_t position, read_at;
 	struct buf line;
-	struct buf shown;		/* the line that is decided: upcast */
+	struct buf shown;		/* the line that is decided: upcast, */
+	struct buf fault;		/* or why it cannot be */
 	struct message_scratch scratch;
 	struct message message;		/* in line */
 	struct half halves[REPLAY_SIDES];
@@ -43,6 +45,7 @@ struct side {
 
 struct replay {
 	struct store *store;
+	struct upcast *upcast;	/* of commands */
 	struct side sides[REPLAY_SIDES];
 	struct chosen *chosen;
 	size_t n, room;
@@ -52,6 +55,8 @@ struct replay {
 	struct run runs[REPLAY_AHEAD];
 };
 
+/* The answer is a fault. */
+void replay_fault(struct half *, struct span text);
 /* The result that came for a command is its answer. */
 int replay_answer_result(const struct side *, struct run *, struct half *,
     struct es_err *err);

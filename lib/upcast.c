@@ -18,6 +18,8 @@ struct upcast {
 	struct buf *programs;	/* what was compiled, in order */
 	size_t n;
 	struct buf request, payload, fault;
+	struct message_scratch scratch;
+	struct buf complete;	/* the payload with its defaults */
 	struct jqrun_reply reply;
 };
 
@@ -46,6 +48,8 @@ void upcast_close(struct upcast *u)
 	buf_free(&u->request);
 	buf_free(&u->payload);
 	buf_free(&u->fault);
+	message_scratch_free(&u->scratch);
+	buf_free(&u->complete);
 	jqrun_reply_free(&u->reply);
 	free(u);
 }
@@ -209,6 +213,30 @@ static int step(struct upcast *u, const struct catalog *c, int64_t version,
 	return buf_check(&u->payload, err);
 }
 
+/* The newest version's rules hold for what is made of the others, too. */
+static int check(struct upcast *u, const struct catalog_entry *e,
+    struct span *payload, struct es_err *err)
+{
+	struct span type = catalog_type(e);
+	struct draft d = {.type = type, .version = catalog_version(e),
+	    .payload = *payload};
+	struct es_err why;
+	const char *text = why.text;
+
+	if (catalog_check(e, &d, &u->scratch, &u->complete, &why) == 0) {
+		if (u->complete.n)
+			*payload = buf_span(&u->complete);
+		return 0;
+	}
+	/* "TYPE: " stands in front of it already. */
+	if (strncmp(text, type.p, type.n) == 0 && text[type.n] == ':')
+		text += type.n + 2;
+	buf_truncate(&u->fault, 0);
+	buf_addf(&u->fault, "to version %lld: %s",
+	    (long long)catalog_version(e), text);
+	return buf_check(&u->fault, err) < 0 ? -1 : UPCAST_FAULT;
+}
+
 int upcast_message(struct upcast *u, const struct catalog *c,
     struct message *m, struct es_err *err)
 {
@@ -225,6 +253,8 @@ int upcast_message(struct upcast *u, const struct catalog *c,
 	for (version = m->version + 1; r == 0 && version <= last; version++)
 		r = step(u, c, version, catalog_upcast(e, version), &payload,
 		    err);
+	if (r == 0 && last == catalog_version(e))
+		r = check(u, e, &payload, err);
 	if (r != 0)
 		return r;
 	m->version = last;

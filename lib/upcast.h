@@ -7,6 +7,8 @@
  * then has; as far as there are programs.  Everything else stays: id, tags, and
  * what it is found by.
  *
+ * What comes out has to satisfy the entry, which gives it its defaults.
+ *
  * The programs run as handlers do (jqrun.h), in a worker of their own that is
  * started for the first message that needs it and has handlers' limits.  A
  * program gives exactly one object.

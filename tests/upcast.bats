@@ -266,10 +266,145 @@ END
     assert_error_line es-init 'upcast to version 2:1: syntax error'
     refute_regex "$stderr" '.*version 2.*version 2'
     # A comment at its end is none of the program around it.
-    edit '."loans.lent".upcast = "{w: 1} # weeks"'
+    edit '."loans.lent".upcast = "{book_id, days: 1} # days"'
     es-init app
     run short --upcast -t loans.lent
-    assert_output '["loans.lent",2,{"w":1}]'
+    assert_output '["loans.lent",2,{"book_id":"b1","days":1}]'
+}
+
+@test "what an upcast makes has to be what the catalog says" {
+    app
+    es-append -q -t loans.lent --id m1 book_id=b1 days=15
+    es-append -q -t loans.lend --id c1 book_id=b1 days=15
+    weeks
+    es-init app
+    fault='upcast: loans.lent m1 at 2: to version 2: weeks: must be an integer, not 2.14'
+    run --separate-stderr es-query --upcast -t loans.lent
+    assert_failure 1
+    refute_output
+    assert_error_line es-query "^es-query: es.db: $fault"
+    run --separate-stderr es-decide app/deciders/loans.jq --state -p book_id=b1
+    assert_failure 1
+    assert_error_line es-decide "^es-decide: app/deciders/loans.jq: $fault"
+    run --separate-stderr es-project app/projectors/weeks.jq
+    assert_failure 1
+    assert_error_line es-project "^es-project: app/projectors/weeks.jq: $fault"
+    run --separate-stderr es-react app
+    assert_failure 1
+    assert_regex "$stderr" "note: app/reactors/note.jq: $fault"
+    assert_regex "$stderr" "tell: app/reactors/tell: $fault"
+    assert_regex "$stderr" 'loans: app/deciders/loans.jq: upcast: loans.lend c1 at 3: to version 2: weeks: must be an integer'
+    while IFS='|' read -r program text; do
+        edit ".\"loans.lent\".upcast = $(jq -n --arg p "$program" '$p')"
+        es-init app
+        run --separate-stderr es-query --upcast --id m1
+        assert_failure 1
+        assert_error_line es-query "m1 at 2: to version 2: $text\$"
+    done <<'END'
+{weeks: 1}|book_id: is missing
+.|days: no such attribute
+{book_id, weeks: null}|weeks: must be an integer, not null
+END
+    # What it leaves out has its default.
+    edit '."loans.lent" += {upcast: "{book_id}", payload: {book_id: "string",
+      weeks: {type: "integer", default: 7}}}'
+    es-init app
+    run short --upcast -t loans.lent
+    assert_output '["loans.lent",2,{"book_id":"b1","weeks":7}]'
+    # A version that the steps do not reach is nobody's to judge.
+    edit '."loans.lent" += {version: 4, upcast: ".x = 1",
+      payload: {book_id: "string"}}'
+    es-init -q app
+    run short --upcast -t loans.lent
+    assert_output '["loans.lent",2,{"book_id":"b1"}]'
+}
+
+# An app whose decider is an executable, or a coprocess.
+executable() {
+    rm app/deciders/loans.jq
+    cat >app/deciders/exec
+    chmod +x app/deciders/exec
+}
+
+@test "an executable decides what was stored of an older version" {
+    app
+    executable <<'END'
+#!/bin/sh
+# es: decide loans.lend
+# es: partition_by book_id
+exec jq -c '{type: "loans.lent", payload: {book_id: .payload.book_id,
+  weeks: (.payload.weeks + 10 * .version)}}'
+END
+    es-append -q -t loans.lend --id c1 book_id=b1 days=14
+    es-append -q -t loans.lend --id c2 book_id=b2 days=7
+    es-append -q -t loans.lend --id c3 book_id=b3 days=8
+    weeks
+    es-init app
+    es-query --id c1 >command
+    run --separate-stderr es-decide app/deciders/exec command
+    assert_success
+    assert_output --partial '"payload":{"book_id":"b1","weeks":22}'
+    run --separate-stderr es-decide app/deciders/exec <<<"$(es-query --id c3)"
+    assert_failure 1
+    assert_error_line es-decide 'app/deciders/exec: upcast: loans.lend c3 at 4: to version 2: weeks: must be an integer'
+    run --separate-stderr es-react app
+    assert_failure 1
+    assert_regex "$stderr" 'exec: app/deciders/exec: upcast: loans.lend c3 at 4: to version 2: weeks: must be an integer'
+    run short -t loans.lent
+    assert_output - <<'END'
+["loans.lent",2,{"book_id":"b1","weeks":22}]
+["loans.lent",2,{"book_id":"b2","weeks":21}]
+END
+}
+
+@test "a coprocess decides what was stored of an older version" {
+    app
+    executable <<'END'
+#!/bin/sh
+# es: decide loans.lend
+# es: stream
+exec jq -c --unbuffered '{type: "loans.lent", payload: {book_id: .payload.book_id,
+  weeks: (.payload.weeks + 10 * .version)}}, {done: .id}'
+END
+    es-append -q -t loans.lend --id c1 book_id=b1 days=14
+    es-append -q -t loans.lend --id c2 book_id=b2 days=7
+    weeks
+    es-init app
+    es-query --id c1 >command
+    es-decide -q app/deciders/exec command
+    es-react -q app
+    run short -t loans.lent
+    assert_output - <<'END'
+["loans.lent",2,{"book_id":"b1","weeks":22}]
+["loans.lent",2,{"book_id":"b2","weeks":21}]
+END
+}
+
+@test "es-diff: commands and events as their newest versions" {
+    app
+    es-append -q -t loans.lent --id m1 book_id=b1 days=14
+    es-append -q -t loans.lend --id c1 book_id=b1 days=14
+    es-append -q -t loans.lend --id c2 book_id=b2 days=8
+    weeks
+    es-init app
+    sed 's/weeks < 10/weeks < 2/' app/deciders/loans.jq >new.jq
+    run --separate-stderr es-diff app/deciders/loans.jq new.jq -v
+    assert_failure 4
+    assert_output - <<'END'
+--- app/deciders/loans.jq
++++ new.jq
+@@ 3 loans.lend c1, read up to 3 @@
+-loans.lent {"book_id":"b1","weeks":2}
++rejected: lent enough
+END
+    # c2 makes no whole weeks: that is no difference.
+    assert_stderr 'es-diff: 2 commands replayed, 1 differ, 1 fail in both'
+    # One that decides no such command has no fault.
+    sed 's/"loans.lend"/"loans.other"/' app/deciders/loans.jq >other.jq
+    run --separate-stderr es-diff app/deciders/loans.jq other.jq --id c2
+    assert_failure 4
+    assert_line --index 3 --partial '-fault: upcast: loans.lend c2 at 4: to version 2: weeks: must be an integer, not '
+    assert_line --index 4 '+not decided'
 }
 
 @test "a catalog loaded meanwhile counts for who is running" {
