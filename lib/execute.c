@@ -152,6 +152,7 @@ int execute_end(struct proc *p, bool decides, struct execute *out,
 	*out = (struct execute){.result = EXECUTE_DONE};
 	if (p->timed_out || p->flooded || p->status != 0) {
 		out->result = EXECUTE_FAULT;
+		out->ended = !p->timed_out && !p->flooded;
 		proc_reason(p, &out->reason);
 	} else {
 		buf_swap(&out->lines, &p->received);

@@ -42,6 +42,8 @@ struct execute {
 	enum execute_result result;
 	struct buf lines;	/* done: messages, as it printed them */
 	struct buf reason;	/* rejected or a fault: text */
+	bool ended;		/* a fault: its process ended, and not for
+				   what it said or how long it took */
 };
 void execute_free(struct execute *);
 

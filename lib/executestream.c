@@ -176,6 +176,8 @@ static int blame(struct executing *e, struct es_err *err)
 
 	if (it) {
 		it->result.result = EXECUTE_FAULT;
+		it->result.ended = !e->fault.n && !e->proc.timed_out &&
+		    !e->proc.flooded;
 		execute_push(&e->answered, it);
 	} else
 		buf_truncate(out, 0);

@@ -5,7 +5,8 @@
  *   - a worker: a fork of this process that runs a C function over a socket
  *     pair (jqrun's).  It keeps that socket and stderr and no other
  *     descriptor, so it holds none of its parent's locks and pipes; it must
- *     not touch a SQLite handle of the parent;
+ *     not touch a SQLite handle of the parent; it does not hear SIGHUP,
+ *     SIGINT and SIGTERM;
  *   - a command: exec of an executable, in a process group of its own, with
  *     fds 0 to 2 only, default signals and the environment given; stdin is fed
  *     and stdout gathered by proc_pump() without blocking; stderr passes

@@ -109,15 +109,27 @@ static void close_from(int from, int to)
 		close(from);
 }
 
-static void default_signals(void)
+/*
+ * What asks a program to end is often sent to all of its processes (Ctrl-C, a
+ * service manager); what its workers have begun is its to end.
+ */
+static bool is_for_parent(int sig)
 {
-	struct sigaction act = {.sa_handler = SIG_DFL};
+	return sig == SIGHUP || sig == SIGINT || sig == SIGTERM;
+}
+
+static void default_signals(bool worker)
+{
+	struct sigaction act = {0};
 	sigset_t none;
 	int i;
 
 	sigemptyset(&act.sa_mask);
-	for (i = 1; i < NSIG; i++)
+	for (i = 1; i < NSIG; i++) {
+		act.sa_handler = worker && is_for_parent(i) ? SIG_IGN :
+		    SIG_DFL;
 		sigaction(i, &act, NULL);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -157,7 +169,7 @@ pid_t proc_fork(int fd, int (*body)(int fd, void *ctx), void *ctx)
 	if (pid != 0)
 		return pid;
 	die_with_parent(parent);
-	default_signals();
+	default_signals(true);
 	worker_stdio();
 	close_from(3, fd - 1);
 	close_from(fd + 1, INT_MAX);
@@ -266,7 +278,7 @@ static void run_command(const struct ends *e, pid_t parent,
 
 	die_with_parent(parent);
 	setpgid(0, 0);
-	default_signals();
+	default_signals(false);
 	if (dup2(e->in[0], 0) < 0 || dup2(e->out[1], 1) < 0 ||
 	    dup2(e->err[1], 2) < 0)
 		give_up(status, STAGE_SETUP);

@@ -228,7 +228,7 @@ static int wait_for_something(struct runner *r)
 	return 0;
 }
 
-static bool stop_asked(const struct runner *r)
+bool runner_is_stopping(const struct runner *r)
 {
 	return r->options.stop && *r->options.stop;
 }
@@ -257,7 +257,7 @@ int runner_run(struct runner *r, struct es_err *err)
 		bell_clear(r->bell);
 		if (step(r, &progress, err) < 0)
 			return -1;
-		if (stop_asked(r) && drained(r, &until))
+		if (runner_is_stopping(r) && drained(r, &until))
 			return runner_end_streams(r, err);
 		if (progress)
 			continue;

@@ -144,6 +144,8 @@ struct runner {
 };
 
 /* ---- runner.c ---- */
+/* A signal has asked for the end. */
+bool runner_is_stopping(const struct runner *);
 void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
 /* Look where the log's head is now. */
 int runner_look(struct runner *, bool *moved, struct es_err *err);

@@ -14,7 +14,12 @@ static void finish(struct task *t, struct execute *e)
 	struct lane *l = t->lane;
 
 	l->running--;
-	if (e->result == EXECUTE_AGAIN) {
+	/*
+	 * Who stops this process stops its handlers, too: that is nothing that
+	 * the message did.
+	 */
+	if (e->result == EXECUTE_AGAIN ||
+	    (e->ended && runner_is_stopping(l->runner))) {
 		execute_free(e);
 		if (!l->stopped && task_is_ours(t)) {
 			lane_make_ready(l, t);
@@ -212,7 +217,7 @@ int runner_end_streams(struct runner *r, struct es_err *err)
 		    runner_commit(r, err) < 0 ? -1 : 0;
 		if (bad < 0 || !any_runs(r))
 			break;
-		if (r->options.stop && *r->options.stop) {
+		if (runner_is_stopping(r)) {
 			if (!hurry)
 				hurry = sys_monotonic() + HURRY_MS;
 			if (sys_monotonic() >= hurry)

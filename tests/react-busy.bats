@@ -172,3 +172,83 @@ gates() {
     assert_equal "$(es-query -t a.c | jq -r .causation_id)" m41
     assert_equal "$(cat react.err)" ''
 }
+
+# What waits for ever, unless it is told to end; $1: another line for its head.
+endless() {
+    printf '#!/bin/bash\n# es: on a.b\n# es: retries 0\n%s\n' "${1-}" >endless
+    cat >>endless <<'END'
+echo "$$" >pid
+read -r m
+echo "${ES_ATTEMPT-}" >>begun
+exec 3<> <(:)
+read -r -u 3
+END
+    chmod +x endless
+    es-react -q ./endless
+    es-append -q -t a.b x=1
+}
+
+@test "a handler that was stopped together with es-react has not failed" {
+    es-init
+    endless
+    for n in 1 2; do
+        start react es-react -f ./endless
+        within 20 lines begun "$n"
+        kill -TERM "$pid" "$(cat pid)"
+        finish 20 "$pid"
+        assert_equal "$status" 0
+        assert_equal "$(cat react.err)" ''
+    done
+    assert_equal "$(cat begun)" "$(printf '1\n1')"
+    assert_equal "$(json endless '[.lag, .parked, .retrying]')" '[1,0,0]'
+}
+
+@test "nor has a coprocess" {
+    es-init
+    endless '# es: stream'
+    start react es-react -f ./endless
+    within 20 lines begun 1
+    kill -TERM "$pid" "$(cat pid)"
+    finish 20 "$pid"
+    assert_equal "$status" 0
+    assert_equal "$(cat react.err)" ''
+    assert_equal "$(json endless '[.lag, .parked, .retrying]')" '[1,0,0]'
+}
+
+@test "a handler that is killed by itself has failed" {
+    es-init
+    endless
+    start react es-react ./endless
+    within 20 lines begun 1
+    kill -TERM "$(cat pid)"
+    finish 20 "$pid"
+    assert_equal "$status" 1
+    stderr=$(cat react.err) assert_error_line es-react \
+        'endless: message 1: killed \(signal 15\): parked after 1 try'
+}
+
+@test "a handler that fails for itself while es-react ends has failed, if it says so" {
+    es-init
+    cat >says <<'END'
+#!/bin/bash
+# es: on a.b
+# es: stream
+# es: retries 0
+read -r m
+id=${m#*\"id\":\"}
+echo begun >>begun
+exec 3<> <(:)
+until [ -e open ]; do read -rt 0.02 -u 3; done
+echo "{\"failed\":\"${id%%\"*}\",\"reason\":\"no stock\"}"
+END
+    chmod +x says
+    es-react -q ./says
+    es-append -q -t a.b x=1
+    start react es-react -f ./says
+    within 20 lines begun 1
+    kill -TERM "$pid"
+    touch open
+    finish 20 "$pid"
+    assert_equal "$status" 0
+    assert_equal "$(json says '[.lag, .parked]')" '[1,1]'
+}

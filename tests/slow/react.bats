@@ -117,3 +117,31 @@ by_partition() {
     run es-group list --json
     refute_line --regexp '"lag":[1-9]|"parked":[1-9]'
 }
+
+@test "a handler that outlasts es-react has not failed" {
+    es-init
+    # One ends when it is killed, the other with its input.
+    for stream in '' '# es: stream'; do
+        printf '#!/bin/bash\n# es: on a.b\n# es: retries 0\n%s\n' \
+            "$stream" >endless
+        cat >>endless <<'END'
+read -r m
+echo "$m" >>begun
+read -r m || [ -z "${ES_ID-}" ] || exec tail -f /dev/null
+END
+        chmod +x endless
+        rm -f begun
+        es-react -q ./endless
+        es-append -q -t a.b x=1
+        start react es-react -f ./endless
+        within 20 lines begun 1
+        kill -TERM "$pid"
+        finish 30 "$pid"
+        assert_equal "$status" 0
+        assert_equal "$(cat react.err)" ''
+        run es-group list --json
+        assert_output --partial '"parked":0,"retrying":0'
+        es-init --delete --force
+        es-init
+    done
+}

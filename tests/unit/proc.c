@@ -408,6 +408,12 @@ static void test_worker(void)
 
 	need(proc_worker(&p, echo_body, NULL, 0, &err) == 0);
 	check_int(p.in, p.out);
+	/* Once it runs, it ends with its parent and not before. */
+	buf_addc(&p.send, '0');
+	await(&p, 1);
+	buf_truncate(&p.received, 0);
+	need(kill(p.pid, SIGTERM) == 0 && kill(p.pid, SIGINT) == 0 &&
+	    kill(p.pid, SIGHUP) == 0);
 	for (i = 0; i < 300000; i++)
 		buf_addf(&big, "%zu,", i);
 	buf_add_span(&p.send, buf_span(&big));
