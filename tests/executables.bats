@@ -128,7 +128,7 @@ END
     es-append -q -t a.do make:='{"kind":"command","type":"a.more"}'
     run --separate-stderr es-react app
     assert_failure 1
-    assert_regex "$stderr" 'd: a.do .* at 2: output line 1: a.more: a command: a decider makes events'
+    assert_regex "$stderr" 'd: decide: a.do .* at 2: output line 1: a.more: a command: a decider makes events'
     es-group skip d
     es-append -q -t a.do make:='{"type":"a.do","payload":{"make":1}}'
     run --separate-stderr es-react app
@@ -578,7 +578,7 @@ END
         [ $id != m2 ] || echo "{\"type\":\"a b\"}"
         echo "{\"done\":\"$id\"}"'
     assert_failure 1
-    assert_error_line es-react 'h: a.b m2 at 2: output line 2: type: '
+    assert_error_line es-react 'h: react: a.b m2 at 2: output line 2: type: '
     assert_equal "$(es-query -t a.c | jq -r .payload.i)" "$(printf 'm1\nm3')"
 }
 
