@@ -4,7 +4,7 @@
  *   page.c        the folder, starting, binding to a store, who hears what
  *   pageabout.c   a page's about
  *   pageroute.c   paths, requests
- *   pageurl.c     what a URL is made of
+ *   pageurl.c     a URL's query
  *   pagehears.c   which messages a page has to do with
  *   pagequery.c   queries over read models
  *   pagerender.c  renders under way
@@ -88,11 +88,6 @@ int page_about(struct page *, const struct app *, struct span about,
 
 /* ---- pageurl.c ---- */
 
-/* Take off what stands before the next `at`, and that. */
-struct span page_cut(struct span *rest, char at);
-/* Percent-decode, appended to out; form: "+" is a space, as in a query. */
-int page_decode(struct span, bool form, struct buf *out, struct es_err *err);
-void page_encode(struct buf *out, struct span);
 /* A member of a JSON object that was begun by "{". */
 void page_add_member(struct buf *out, struct span name, struct span value);
 /* out->query, and the end of out->url. */

@@ -6,6 +6,7 @@
 
 #include "hash.h"
 #include "pageint.h"
+#include "url.h"
 
 void page_layout_free(struct page_layout *l)
 {
@@ -123,7 +124,7 @@ int pages_find_sheets(struct pages *ps, struct es_err *err)
 	for (i = 0; i < n; i++) {
 		buf_addf(&ps->sheets, "<link rel=\"%s\" href=\"/public/",
 		    relation(list[i]->d_name));
-		page_encode(&ps->sheets, span_str(list[i]->d_name));
+		url_encode(&ps->sheets, span_str(list[i]->d_name));
 		buf_adds(&ps->sheets, "\">\n");
 		free(list[i]);
 	}

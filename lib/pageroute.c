@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "pageint.h"
+#include "url.h"
 
 #define SEGMENTS_MAX 32
 
@@ -86,7 +87,7 @@ int page_set_path(struct page *p, struct span path, struct es_err *err)
 	if (path.n && path.p[path.n - 1] == '/')
 		return es_fail(err, ES_FAILED, "must not end in \"/\"");
 	while (path.n)
-		if (add_segment(p, page_cut(&path, '/'), err) < 0)
+		if (add_segment(p, url_cut(&path, '/'), err) < 0)
 			return -1;
 	return 0;
 }
@@ -153,11 +154,11 @@ static int take_apart(struct span path, struct parts *out, struct es_err *err)
 	path.p++;
 	path.n--;
 	while (path.n) {
-		struct span s = page_cut(&path, '/');
+		struct span s = url_cut(&path, '/');
 
 		if (s.n == 0 || out->n == SEGMENTS_MAX)
 			return 0;
-		if (page_decode(s, false, &out->text, err) < 0)
+		if (url_decode(s, false, &out->text, err) < 0)
 			return es_err_at(err, "path");
 		out->from[++out->n] = out->text.n;
 	}
@@ -187,7 +188,7 @@ static void take_params(const struct page *p, const struct parts *x,
 		buf_addc(&out->url, '/');
 	for (i = 0; i < x->n; i++) {
 		buf_addc(&out->url, '/');
-		page_encode(&out->url, part(x, i));
+		url_encode(&out->url, part(x, i));
 		if (p->segments[i].parameter)
 			page_add_member(&out->params,
 			    span_str(p->segments[i].text), part(x, i));

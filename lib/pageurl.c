@@ -1,20 +1,11 @@
-/* page: what a URL is made of. */
+/* page: a URL's query. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "pageint.h"
+#include "url.h"
 
 #define PARAMETERS_MAX 64	/* of a URL's query */
-
-struct span page_cut(struct span *rest, char at)
-{
-	const char *end = rest->n ? memchr(rest->p, at, rest->n) : NULL;
-	struct span s = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
-
-	rest->p += s.n + (end != NULL);
-	rest->n -= s.n + (end != NULL);
-	return s;
-}
 
 void page_add_member(struct buf *out, struct span name, struct span value)
 {
@@ -24,67 +15,6 @@ void page_add_member(struct buf *out, struct span name, struct span value)
 	buf_addc(out, ':');
 	json_quote_span(out, value);
 }
-
-/* ---- decoding ---- */
-
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' :
-	    c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-	    c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* What "%" and two digits stand for; -1 when they do not. */
-static int escaped(const char *p, size_t n)
-{
-	int high = n > 1 ? hex(p[1]) : -1, low = n > 2 ? hex(p[2]) : -1;
-
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-int page_decode(struct span s, bool form, struct buf *out,
-    struct es_err *err)
-{
-	size_t i, from = out->n;
-
-	for (i = 0; i < s.n; i++) {
-		int c = (unsigned char)s.p[i];
-
-		if (c == '%') {
-			c = escaped(s.p + i, s.n - i);
-			i += 2;
-		} else if (c == '+' && form) {
-			c = ' ';
-		}
-		if (c < 0)
-			return es_fail(err, ES_USAGE,
-			    "\"%%\" without two hexadecimal digits");
-		buf_addc(out, (char)c);
-	}
-	if (buf_check(out, err) < 0)
-		return -1;
-	if (out->n > from && !json_utf8(out->p + from, out->n - from))
-		return es_fail(err, ES_USAGE, "not UTF-8");
-	return 0;
-}
-
-/* RFC 3986's unreserved characters stand as they are. */
-void page_encode(struct buf *out, struct span s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || (c && strchr("-._~", c)))
-			buf_addc(out, (char)c);
-		else
-			buf_addf(out, "%%%02X", c);
-	}
-}
-
-/* ---- the URL's query ---- */
 
 struct pair {
 	struct span name, value;
@@ -103,13 +33,13 @@ static int by_name(const void *a, const void *b)
 static int take_pair(struct span s, struct buf *text, struct pair *out,
     struct es_err *err)
 {
-	struct span name = page_cut(&s, '=');
+	struct span name = url_cut(&s, '=');
 	size_t from = text->n, middle;
 
-	if (page_decode(name, true, text, err) < 0)
+	if (url_decode(name, true, text, err) < 0)
 		return -1;
 	middle = text->n;
-	if (page_decode(s, true, text, err) < 0)
+	if (url_decode(s, true, text, err) < 0)
 		return -1;
 	/* As lengths: the text still moves. */
 	out->name = (struct span){NULL, middle - from};
@@ -125,7 +55,7 @@ static int take_pairs(struct span query, struct buf *text, struct pair *v,
 
 	*n = 0;
 	while (query.n) {
-		struct span s = page_cut(&query, '&');
+		struct span s = url_cut(&query, '&');
 
 		if (s.n == 0)
 			continue;
@@ -165,9 +95,9 @@ int page_take_query(struct span query, struct page_request *out,
 			continue;
 		page_add_member(&out->query, v[i].name, v[i].value);
 		buf_addc(&out->url, first++ ? '&' : '?');
-		page_encode(&out->url, v[i].name);
+		url_encode(&out->url, v[i].name);
 		buf_addc(&out->url, '=');
-		page_encode(&out->url, v[i].value);
+		url_encode(&out->url, v[i].value);
 	}
 	buf_addc(&out->query, '}');
 	buf_free(&text);

@@ -1,8 +1,8 @@
 #include <string.h>
 
-#include "channel.h"
 #include "message.h"
 #include "treeint.h"
+#include "url.h"
 
 /* ---- ids ---- */
 
@@ -278,7 +278,7 @@ static int write_form(struct tree *t, uint32_t node, bool link,
 	    o->type.p);
 	if (t->again && t->again->page.p) {
 		buf_adds(t->out, "?page=");
-		channel_encode(t->out, t->again->page);
+		url_encode(t->out, t->again->page);
 	}
 	buf_addf(t->out, "\" data-es-command=\"%s\">", o->type.p);
 	if (hidden_inputs(t, at) < 0)

@@ -1,13 +1,8 @@
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,9 +12,6 @@
 
 #define SWEEP_MS 1000
 #define BEAT_MS 15000
-#define FILES_OWN 256		/* descriptors that are no connection */
-#define REACT_WAIT_MS 500	/* before es-react is started again; doubles */
-#define REACT_WAIT_MAX_MS 30000
 
 void web_say(struct web *w, const char *fmt, ...)
 {
@@ -97,91 +89,7 @@ static void sweep(struct web *w)
 	}
 }
 
-/* ---- the socket ---- */
-
-static int address_of(const char *text, int port,
-    struct sockaddr_storage *out, socklen_t *n)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof *out);
-	if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons((uint16_t)port);
-		*n = sizeof *four;
-		return 0;
-	}
-	if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
-		six->sin6_family = AF_INET6;
-		six->sin6_port = htons((uint16_t)port);
-		*n = sizeof *six;
-		return 0;
-	}
-	return -1;
-}
-
-static int read_port(struct web *w, struct es_err *err)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in four;
-		struct sockaddr_in6 six;
-	} at = {0};
-	socklen_t n = sizeof at;
-
-	if (getsockname(w->listen_fd, &at.any, &n) < 0)
-		return es_fail_errno(err, "getsockname");
-	w->port = ntohs(at.any.sa_family == AF_INET6 ? at.six.sin6_port :
-	    at.four.sin_port);
-	return 0;
-}
-
-static int listen_at(struct web *w, struct es_err *err)
-{
-	struct sockaddr_storage at;
-	socklen_t n;
-	int on = 1;
-
-	if (address_of(w->options.address, w->options.port, &at, &n) < 0)
-		return es_fail(err, ES_USAGE, "%s: not an address",
-		    w->options.address);
-	w->listen_fd = socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
-	if (w->listen_fd < 0)
-		return es_fail_errno(err, "socket");
-	setsockopt(w->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(w->listen_fd, (struct sockaddr *)&at, n) < 0 ||
-	    listen(w->listen_fd, 511) < 0)
-		return es_fail_errno(err, "%s:%d", w->options.address,
-		    w->options.port);
-	return read_port(w, err);
-}
-
-/*
- * As many connections as descriptors are left for, behind what the store, the
- * workers and files need: without one left nothing could be answered.
- */
-static unsigned connection_limit(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return WEB_CONNECTIONS / 100;
-	if (files.rlim_cur < WEB_CONNECTIONS + FILES_OWN) {
-		rlim_t had = files.rlim_cur;
-
-		files.rlim_cur = files.rlim_max < WEB_CONNECTIONS + FILES_OWN ?
-		    files.rlim_max : WEB_CONNECTIONS + FILES_OWN;
-		if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-			files.rlim_cur = had;
-	}
-	if (files.rlim_cur >= WEB_CONNECTIONS + FILES_OWN)
-		return WEB_CONNECTIONS;
-	return files.rlim_cur > 2 * FILES_OWN ?
-	    (unsigned)(files.rlim_cur - FILES_OWN) :
-	    (unsigned)(files.rlim_cur / 2);
-}
+/* ---- opening and closing ---- */
 
 static int start_daemon(struct web *w, struct es_err *err)
 {
@@ -190,7 +98,7 @@ static int start_daemon(struct web *w, struct es_err *err)
 	w->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME,
 	    0, NULL, NULL, web_handle, w,
 	    MHD_OPTION_LISTEN_SOCKET, w->listen_fd,
-	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+	    MHD_OPTION_CONNECTION_LIMIT, web_connection_limit(),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
 	    MHD_OPTION_NOTIFY_CONNECTION, notify_connection, w,
 	    MHD_OPTION_NOTIFY_COMPLETED, web_end_request, w,
@@ -217,56 +125,6 @@ static int make_url(struct web *w, struct es_err *err)
 	return w->url ? 0 : es_fail_nomem(err);
 }
 
-/* ---- es-react beside it ---- */
-
-extern char **environ;
-
-static void start_react(struct web *w)
-{
-	struct es_err err = {0};
-	char follow[] = "-f", store[] = "-s", strict[] = "--strict";
-	char *argv[] = {(char *)(uintptr_t)w->options.react_path, follow,
-	    store, w->store_path, w->app->path,
-	    w->options.strict ? strict : NULL, NULL};
-
-	if (proc_command(&w->react, argv, environ, NULL, "", SPAN_LIT(""),
-	    &err) == 0) {
-		w->reacting = true;
-		return;
-	}
-	web_say(w, "%s", err.text);
-	w->react_at = sys_monotonic() + REACT_WAIT_MAX_MS;
-}
-
-/* It ends only when it cannot go on: it is started again, ever more slowly. */
-static void watch_react(struct web *w)
-{
-	struct buf reason = {0};
-	struct es_err err;
-
-	if (!w->options.react)
-		return;
-	if (!w->reacting) {
-		if (sys_monotonic() >= w->react_at)
-			start_react(w);
-		return;
-	}
-	if (proc_pump(&w->react, &err) > 0)
-		return;
-	proc_reason(&w->react, &reason);
-	web_say(w, "es-react ended (%s): it is started again in %.1f s",
-	    reason.n ? reason.p : "exit 0", w->react_wait / 1000.0);
-	buf_free(&reason);
-	proc_free(&w->react);
-	w->react = (struct proc){0};
-	w->reacting = false;
-	w->react_at = sys_monotonic() + w->react_wait;
-	if ((w->react_wait *= 2) > REACT_WAIT_MAX_MS)
-		w->react_wait = REACT_WAIT_MAX_MS;
-}
-
-/* ---- opening and closing ---- */
-
 static void options_say(void *web, const char *line)
 {
 	web_say(web, "%s", line);
@@ -284,7 +142,7 @@ static int open_rest(struct web *w, const char *store, struct es_err *err)
 	    web_make_token(w, err) < 0 ||
 	    pages_bind(w->pages, w->store, err) < 0 ||
 	    bell_open(store, &w->bell, err) < 0 ||
-	    web_static_open(w, err) < 0 || listen_at(w, err) < 0 ||
+	    web_static_open(w, err) < 0 || web_listen(w, err) < 0 ||
 	    live_open(w->store, w->pages, web_news, &w->live, err) < 0 ||
 	    start_daemon(w, err) < 0)
 		return -1;
@@ -303,7 +161,6 @@ int web_open(const char *store, struct app *app,
 	w->options = *options;
 	w->app = app;
 	w->listen_fd = w->public_fd = w->share_fd = -1;
-	w->react_wait = REACT_WAIT_MS;
 	/* The pages' workers are forked before the store is opened. */
 	if (runner_learn(app, err) < 0 ||
 	    pages_load(app, &w->pages, err) < 0 ||
@@ -355,10 +212,7 @@ void web_close(struct web *w)
 	if (!w)
 		return;
 	stop_daemon(w);
-	if (w->reacting) {
-		kill(w->react.pid, SIGTERM);
-		proc_free(&w->react);
-	}
+	web_stop_react(w);
 	live_close(w->live);
 	pages_free(w->pages);
 	bell_close(w->bell);
@@ -425,7 +279,7 @@ static int step(struct web *w, int *timeout, struct es_err *err)
 	if (web_take_renders(w, err) < 0 ||
 	    live_step(w->live, timeout, err) < 0)
 		return -1;
-	watch_react(w);
+	web_watch_react(w);
 	sweep(w);
 	/* What was resumed goes out at once. */
 	return MHD_run(w->daemon) == MHD_YES ? 0 :
@@ -435,7 +289,7 @@ static int step(struct web *w, int *timeout, struct es_err *err)
 int web_run(struct web *w, struct es_err *err)
 {
 	if (w->options.react)
-		start_react(w);
+		web_start_react(w);
 	while (!w->options.stop || !*w->options.stop) {
 		int timeout = -1;
 

@@ -9,12 +9,17 @@
  *   web_open -> web_run -> web_close
  *
  * web.c        daemon, loop, connections and their deadlines
- * webrequest.c Host, Origin, methods, bodies; what is refused before a body
- * webcommand.c POST /commands/TYPE and its outcome resource
+ * weblisten.c  the socket
+ * webreact.c   es-react beside it
+ * webrequest.c a request's beginning and end, its body, its response
+ * webcheck.c   Host, Origin, methods; what is refused before a body
+ * webform.c    name=value&…
+ * webcommand.c POST /commands/TYPE, with webbody.c, webcommit.c and
+ *              weboutcome.c: webcommand.h
  * webstatic.c  GET /public/…
  * webpage.c    pages, their forms after a 422, /updates
- * webevents.c  GET /events, the token
- * websession.c cookies
+ * webevents.c  GET /events
+ * websession.c cookies, the token
  */
 #ifndef ES_WEB_H
 #define ES_WEB_H

@@ -11,7 +11,6 @@
 #include <microhttpd.h>
 
 #include "bell.h"
-#include "channel.h"
 #include "cli.h"
 #include "find.h"
 #include "hash.h"
@@ -100,14 +99,29 @@ struct web {
 	char *url;
 	struct proc react;
 	bool reacting;
-	int64_t react_at;		/* when to start it (again) */
-	int react_wait;			/* ms, doubled at each failure */
+	int64_t react_at;		/* when it was, or is to be, started */
+	int react_wait;			/* ms before the next start; 0: at first */
 	int64_t swept_at, beat_at;
 	struct message_scratch scratch;
 	int public_fd, share_fd;	/* directories of static files, or -1 */
 };
 
 void web_say(struct web *, const char *fmt, ...) ES_PRINTF(2, 3);
+
+/* ---- weblisten.c ---- */
+int web_listen(struct web *, struct es_err *err);
+unsigned web_connection_limit(void);
+
+/* ---- webreact.c ---- */
+void web_start_react(struct web *);
+/* It ends only when it cannot go on: it is started again, ever more slowly. */
+void web_watch_react(struct web *);
+/* Ask it to end, and give it the time that it needs for what it is doing. */
+void web_stop_react(struct web *);
+
+/* ---- webcheck.c ---- */
+/* Refuse at once, from its header alone, what must not be read further. */
+void web_check(struct request *, const char *method);
 
 /* ---- webrequest.c ---- */
 
@@ -126,6 +140,8 @@ void web_end_request(void *web, struct MHD_Connection *, void **request,
 void web_respond(struct request *, unsigned status, const char *type,
     struct span body);
 void web_respond_text(struct request *, unsigned status, const char *text);
+/* The same, and the connection is closed behind it. */
+void web_refuse(struct request *, unsigned status, const char *text);
 /* The same for a response of another kind, which it takes. */
 void web_respond_with(struct request *, unsigned status, const char *type,
     struct MHD_Response *);
@@ -138,6 +154,8 @@ void web_resume_all(struct web *);
 /* live's `wake`: there is something for a subscriber. */
 void web_news(void *request);
 const char *web_header(struct request *, const char *name);
+
+/* ---- webform.c ---- */
 
 /*
  * path, or "/" where a browser would read it as the name of another server:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sys.h"
+#include "url.h"
 #include "webint.h"
 
 /* A form that was refused, shown again with what it had. */
@@ -47,7 +48,7 @@ static void show(struct request *r, struct span html, int64_t position,
 	struct es_err err = {0};
 
 	buf_adds(&updates, "/updates?page=");
-	channel_encode(&updates, buf_span(&r->page.url));
+	url_encode(&updates, buf_span(&r->page.url));
 	if (page_document(r->web->pages, r->page.page, html,
 	    buf_span(&updates), position, &document, &err) < 0) {
 		web_say(r->web, "%s", err.text);

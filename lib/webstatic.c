@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sys.h"
+#include "url.h"
 #include "webint.h"
 
 #define STATIC_MAX (64 * 1024 * 1024)	/* bytes of one file */
@@ -67,30 +68,15 @@ static const char *type_of(const char *name)
 	return "application/octet-stream";
 }
 
-/* Decoded; NUL, backslash, and empty or dot segments are refused. */
+/* NUL and backslash are refused; see open_below() for segments. */
 static int decode_path(struct span encoded, struct buf *out)
 {
-	struct buf query = {0};
-	bool bad;
-	size_t i;
-
-	buf_adds(&query, "p=");
-	for (i = 0; i < encoded.n; i++)
-		if (encoded.p[i] == '+')
-			buf_adds(&query, "%2B");
-		else if (encoded.p[i] == '&')
-			buf_adds(&query, "%26");
-		else
-			buf_addc(&query, encoded.p[i]);
-	bad = query.failed ||
-	    web_form_value(buf_span(&query), "p", out) <= 0 ||
-	    memchr(out->p, 0, out->n) || memchr(out->p, '\\', out->n) ||
-	    out->n == 0;
-	buf_free(&query);
-	return bad ? -1 : 0;
+	return url_decode(encoded, false, out, NULL) < 0 || out->n == 0 ||
+	    memchr(out->p, 0, out->n) || memchr(out->p, '\\', out->n) ?
+	    -1 : 0;
 }
 
-/* Segment by segment below a directory. */
+/* Segment by segment below a directory; empty and dot ones are refused. */
 static int open_below(int dir, const char *path)
 {
 	int at = fcntl(dir, F_DUPFD_CLOEXEC, 0), next;

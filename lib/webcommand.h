@@ -1,0 +1,52 @@
+/*
+ * webcommand: a command on its way, for the files that have to do with it.
+ *
+ *   webcommand.c  POST /commands/TYPE: made, checked, queued or refused
+ *   webbody.c     its body read into it
+ *   webcommit.c   the queue appended in one transaction, each one answered
+ *   weboutcome.c  GET /commands/ID
+ */
+#ifndef ES_WEBCOMMAND_H
+#define ES_WEBCOMMAND_H
+
+#include "webint.h"
+
+struct command {
+	struct buf type, id, payload, metadata;
+	struct buf page;	/* of ?page= */
+	bool form;		/* sent by a form without a script */
+	bool coerce;
+	/* While the body is read: */
+	struct request *request;
+	struct buf names;	/* of a form's fields, each ended by NUL */
+	size_t n_names;
+	struct buf values;	/* JSON object of strings, for the form again */
+	struct buf errors;	/* JSON object: attribute -> what is wrong */
+	struct buf faulty;	/* names of these, each ended by NUL */
+	const struct catalog_entry *entry;
+};
+
+#define COMMANDS "/commands/"	/* and the type, or the id */
+
+/* A member of a JSON object that is empty at first, and then ends in "}". */
+void command_add_member(struct buf *object, struct span name,
+    struct span json_value);
+void command_add_text(struct buf *object, struct span name, struct span text);
+
+/* Names one behind the other, each ended by NUL. */
+bool command_has_name(const struct buf *names, struct span name);
+void command_add_name(struct buf *names, struct span name);
+
+/* The first fault of an attribute counts; "" is the whole command. */
+void command_fault(struct command *, struct span attribute, struct span text);
+
+/* Into payload, id, values, errors; -1 when it is answered already. */
+int command_body(struct request *);
+/* What is appended; borrowed from the command. */
+struct draft command_draft(const struct command *);
+/* The page that a plain form was on, or "/". */
+struct span command_page(struct request *);
+/* Answer with a fault that is no attribute's. */
+void command_conflict(struct request *, const char *text);
+
+#endif
