@@ -154,6 +154,31 @@ static bool check_value(struct check *c, uint32_t node,
 	return !rule->items || check_elements(c, node, rule->items, at);
 }
 
+/* Whether a value came as text that stands for something else. */
+static bool form_text(const struct check *c, const struct place *at)
+{
+	size_t i;
+
+	while (at->up)
+		at = at->up;
+	for (i = 0; i < c->draft->n_exact; i++)
+		if (span_eq(c->draft->exact[i], at->name))
+			return false;
+	return c->draft->coerce;
+}
+
+static void coerce(struct check *c, const struct value_rule *rule,
+    const struct json_node *n, struct value *v, const struct place *at)
+{
+	const char *came = v->text.p;
+
+	if (!form_text(c, at))
+		return;
+	value_coerce(rule, v);
+	if (v->text.p != came)
+		replace_value(&c->rw, n->start, n->start + n->len, v->text);
+}
+
 static bool check_elements(struct check *c, uint32_t node,
     const struct value_rule *rule, const struct place *up)
 {
@@ -163,24 +188,14 @@ static bool check_elements(struct check *c, uint32_t node,
 
 	for (i = json_first(c->doc, node); i < c->doc->nodes[node].end;
 	    i = json_next(c->doc, i), at.index++) {
+		const struct json_node *n = &c->doc->nodes[i];
+
 		value_look(c->doc, i, &c->text, &v);
+		coerce(c, rule, n, &v, &at);
 		if (!check_value(c, i, rule, &v, &at))
 			return false;
 	}
 	return true;
-}
-
-/* Whether an attribute came as text that stands for something else. */
-static bool form_text(const struct check *c, const struct place *at)
-{
-	size_t i;
-
-	if (at->up)
-		return false;
-	for (i = 0; i < c->draft->n_exact; i++)
-		if (span_eq(c->draft->exact[i], at->name))
-			return false;
-	return c->draft->coerce;
 }
 
 static bool left_out(const struct value_attribute *a, const struct value *v)
@@ -206,8 +221,6 @@ static bool check_member(struct check *c, uint32_t key,
 	const struct json_node *k = &c->doc->nodes[key], *n = k + 1;
 	struct place at = {up, json_string(c->doc, key, &c->text), 0};
 	const struct value_attribute *a = value_attribute(rule, at.name);
-	bool coerce = a && form_text(c, &at);
-	const char *came;
 	struct value v;
 
 	if (rule->declared && !a) {
@@ -215,18 +228,15 @@ static bool check_member(struct check *c, uint32_t key,
 		return fault(c, &at, "no such attribute", "");
 	}
 	value_look(c->doc, key + 1, &c->text, &v);
-	if (coerce && left_out(a, &v)) {
+	if (a && form_text(c, &at) && left_out(a, &v)) {
 		drop_member(&c->rw);
 		return true;
 	}
 	if (a)
 		seen[a - rule->attributes] = true;
 	keep_member(&c->rw, k->start, n->start + n->len);
-	came = v.text.p;
-	if (coerce)
-		value_coerce(&a->rule, &v);
-	if (v.text.p != came)
-		replace_value(&c->rw, n->start, n->start + n->len, v.text);
+	if (a)
+		coerce(c, &a->rule, n, &v, &at);
 	if (a && !check_value(c, key + 1, &a->rule, &v, &at))
 		return false;
 	return check_key(c, &v, &at);

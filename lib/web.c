@@ -40,9 +40,11 @@ static void notify_connection(void *web, struct MHD_Connection *connection,
 
 		info = MHD_get_connection_info(connection,
 		    MHD_CONNECTION_INFO_CONNECTION_FD);
-		c = calloc(1, sizeof *c);
-		if (!c || !info) {
-			free(c);
+		c = info ? calloc(1, sizeof *c) : NULL;
+		if (!c) {
+			/* Without a deadline it could stay for ever. */
+			if (info)
+				shutdown(info->connect_fd, SHUT_RDWR);
 			return;
 		}
 		/* Who vanishes without a word is found out by this. */
@@ -137,7 +139,7 @@ static int open_rest(struct web *w, const char *store, struct es_err *err)
 		w->store_path = strdup(store);
 	if (!w->store_path)
 		return es_fail_nomem(err);
-	if (store_open(store, true, &w->store, err) < 0 ||
+	if (web_store_open(w, store, err) < 0 ||
 	    app_check_catalog(w->app, w->store, err) < 0 ||
 	    web_make_token(w, err) < 0 ||
 	    pages_bind(w->pages, w->store, err) < 0 ||
@@ -261,24 +263,29 @@ static void wait_for_something(struct web *w, int timeout)
 	poll(fds, (nfds_t)n, timeout);
 }
 
+/* Another store gets the name, and whoever came later would look there. */
+static int check_store(struct web *w, struct es_err *err)
+{
+	int64_t now = sys_monotonic();
+
+	if (w->checked_at && now - w->checked_at < SWEEP_MS)
+		return 0;
+	w->checked_at = now;
+	return web_store_check(w, err);
+}
+
 static int step(struct web *w, int *timeout, struct es_err *err)
 {
-	int64_t head;
-
+	if (check_store(w, err) < 0)
+		return -1;
 	bell_clear(w->bell);
 	if (MHD_run(w->daemon) != MHD_YES)
 		return es_fail(err, ES_FAILED, "libmicrohttpd gave up");
-	if (web_commit(w, err) < 0 || store_refresh(w->store, err) < 0 ||
-	    store_head(w->store, &head, err) < 0)
-		return -1;
-	if (head != w->head) {
-		w->head = head;
-		web_events_wake(w);
-	}
+	web_commit(w);
 	/* What was taken may make live want to be called again. */
-	if (web_take_renders(w, err) < 0 ||
-	    live_step(w->live, timeout, err) < 0)
+	if (web_take_renders(w, err) < 0)
 		return -1;
+	web_store_look(w, timeout);
 	web_watch_react(w);
 	sweep(w);
 	/* What was resumed goes out at once. */

@@ -10,6 +10,7 @@
  *
  * web.c        daemon, loop, connections and their deadlines
  * weblisten.c  the socket
+ * webstore.c   the store: is it still that one, what is new in it
  * webreact.c   es-react beside it
  * webrequest.c a request's beginning and end, its body, its response
  * webcheck.c   Host, Origin, methods; what is refused before a body

@@ -11,11 +11,26 @@ static bool is_id(const struct command *c, struct span name)
 	    !catalog_declares(c->entry, name);
 }
 
+/*
+ * Whether a field's name may be a path: where an attribute's own name looks
+ * like one, it is no path.
+ */
+static bool is_path(const struct command *c, struct span name)
+{
+	size_t n = 0;
+
+	while (n < name.n && name.p[n] != '.' && name.p[n] != '[')
+		n++;
+	return n < name.n && !catalog_declares(c->entry, name) &&
+	    catalog_declares(c->entry, (struct span){name.p, n});
+}
+
 static int take_field(void *ctx, struct span name, struct span value)
 {
 	struct command *c = ctx;
+	const char *fault;
 
-	if (++c->n_names > WEB_FIELDS_MAX ||
+	if (++c->n_fields > WEB_FIELDS_MAX ||
 	    (name.n && memchr(name.p, '\0', name.n)))
 		return -1;
 	if (is_id(c, name)) {
@@ -23,13 +38,11 @@ static int take_field(void *ctx, struct span name, struct span value)
 		buf_add_span(&c->id, value);
 		return 0;
 	}
-	if (command_has_name(&c->names, name)) {
-		command_fault(c, name, SPAN_LIT("is there twice"));
-		return 0;
-	}
-	command_add_name(&c->names, name);
-	command_add_text(&c->payload, name, value);
-	command_add_text(&c->values, name, value);
+	fault = fields_add(&c->fields, name, is_path(c, name), value);
+	if (fault)
+		command_fault(c, name, span_str(fault));
+	else
+		command_add_text(&c->values, name, value);
 	return 0;
 }
 
@@ -109,5 +122,6 @@ int command_body(struct request *r)
 		    "or has too many fields");
 		return -1;
 	}
+	fields_print(&c->fields, &c->payload);
 	return 0;
 }

@@ -115,7 +115,7 @@ void web_check(struct request *r, const char *method)
 		web_add_header(r, "Allow", "GET, HEAD, POST");
 	} else if (r->post && !own_origin(r))
 		web_refuse(r, 403, "this Origin is not ours");
-	else if (r->post && announces_too_much(r))
+	else if (announces_too_much(r))
 		web_refuse(r, 413, "larger than 1 MiB");
 	else if (!r->post && web_header(r, "Transfer-Encoding"))
 		web_refuse(r, 400, "a body where none belongs");

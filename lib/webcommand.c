@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "sys.h"
 #include "webcommand.h"
 
 void command_free(struct command *c)
@@ -14,10 +15,11 @@ void command_free(struct command *c)
 	buf_free(&c->page);
 	buf_free(&c->payload);
 	buf_free(&c->metadata);
-	buf_free(&c->names);
+	fields_free(&c->fields);
 	buf_free(&c->values);
 	buf_free(&c->errors);
 	buf_free(&c->faulty);
+	buf_free(&c->refusal);
 	free(c);
 }
 
@@ -51,7 +53,7 @@ static struct span object_or_empty(const struct buf *b)
 
 /* ---- refusals ---- */
 
-bool command_has_name(const struct buf *names, struct span name)
+static bool has_name(const struct buf *names, struct span name)
 {
 	const char *p = names->p, *end = p + names->n;
 
@@ -61,19 +63,14 @@ bool command_has_name(const struct buf *names, struct span name)
 	return false;
 }
 
-void command_add_name(struct buf *names, struct span name)
-{
-	buf_add_span(names, name);
-	buf_addc(names, '\0');
-}
-
 /* The first fault of an attribute counts; "" is the whole command. */
 void command_fault(struct command *c, struct span attribute,
     struct span text)
 {
-	if (command_has_name(&c->faulty, attribute))
+	if (has_name(&c->faulty, attribute))
 		return;
-	command_add_name(&c->faulty, attribute);
+	buf_add_span(&c->faulty, attribute);
+	buf_addc(&c->faulty, '\0');
 	command_add_text(&c->errors, attribute, text);
 }
 
@@ -201,6 +198,15 @@ static bool valid(struct request *r)
 	return c->errors.n == 0;
 }
 
+/* Without memory a part of it would be a command, too, and another one. */
+static bool is_whole(const struct request *r)
+{
+	const struct command *c = r->command;
+
+	return !(r->body.failed || c->type.failed || c->id.failed ||
+	    c->payload.failed || c->metadata.failed);
+}
+
 static int make_command(struct request *r, struct span type)
 {
 	struct command *c = calloc(1, sizeof *c);
@@ -209,10 +215,11 @@ static int make_command(struct request *r, struct span type)
 	if (!c)
 		return -1;
 	r->command = c;
-	c->request = r;
 	c->entry = catalog_find(store_catalog(r->web->store), type);
 	buf_add_span(&c->type, type);
 	web_session(r);
+	if (!r->session[0])
+		return -1;
 	web_session_hash(r->session, hash);
 	command_add_text(&c->metadata, SPAN_LIT("session"), span_str(hash));
 	return 0;
@@ -233,16 +240,17 @@ void web_command_post(struct request *r)
 	}
 	if (command_body(r) < 0)
 		return;
+	if (!is_whole(r) || w->n_queued >= WEB_QUEUE_MAX) {
+		web_respond_busy(r);
+		return;
+	}
 	if (!valid(r)) {
 		unprocessable(r);
 		return;
 	}
-	if (w->n_queued >= WEB_QUEUE_MAX) {
-		web_respond_text(r, 503, "busy: try again");
-		web_add_header(r, "Retry-After", "1");
-		return;
-	}
 	r->next = NULL;
+	if (!w->queue)
+		w->queue_since = sys_monotonic();
 	*(w->queue_last ? &w->queue_last->next : &w->queue) = r;
 	w->queue_last = r;
 	w->n_queued++;

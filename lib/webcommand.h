@@ -3,12 +3,14 @@
  *
  *   webcommand.c  POST /commands/TYPE: made, checked, queued or refused
  *   webbody.c     its body read into it
+ *   webfields.c   the fields of a form
  *   webcommit.c   the queue appended in one transaction, each one answered
  *   weboutcome.c  GET /commands/ID
  */
 #ifndef ES_WEBCOMMAND_H
 #define ES_WEBCOMMAND_H
 
+#include "webfields.h"
 #include "webint.h"
 
 struct command {
@@ -17,13 +19,15 @@ struct command {
 	bool form;		/* sent by a form without a script */
 	bool coerce;
 	/* While the body is read: */
-	struct request *request;
-	struct buf names;	/* of a form's fields, each ended by NUL */
-	size_t n_names;
+	struct fields fields;	/* of a form */
+	size_t n_fields;
 	struct buf values;	/* JSON object of strings, for the form again */
 	struct buf errors;	/* JSON object: attribute -> what is wrong */
 	struct buf faulty;	/* names of these, each ended by NUL */
-	const struct catalog_entry *entry;
+	const struct catalog_entry *entry;	/* while it is checked */
+	/* After the commit: */
+	int64_t position;
+	struct buf refusal;	/* why it was left out; empty: it was not */
 };
 
 #define COMMANDS "/commands/"	/* and the type, or the id */
@@ -32,10 +36,6 @@ struct command {
 void command_add_member(struct buf *object, struct span name,
     struct span json_value);
 void command_add_text(struct buf *object, struct span name, struct span text);
-
-/* Names one behind the other, each ended by NUL. */
-bool command_has_name(const struct buf *names, struct span name);
-void command_add_name(struct buf *names, struct span name);
 
 /* The first fault of an attribute counts; "" is the whole command. */
 void command_fault(struct command *, struct span attribute, struct span text);

@@ -1,6 +1,5 @@
 /* The commit: all commands that wait, in one transaction. */
-#include <stdlib.h>
-
+#include "sys.h"
 #include "url.h"
 #include "webcommand.h"
 
@@ -33,91 +32,91 @@ static void accepted(struct request *r, struct span id, int64_t position)
 	buf_free(&text);
 }
 
-struct answer { struct request *request; char id[MESSAGE_ID_BYTES + 1];
-    int64_t position; struct buf fault; };
-
-static int append_all(struct web *w, struct answer *answers, size_t n,
-    struct es_err *err)
+/* Made here, so that the answer has it. */
+static int make_id(struct command *c, struct es_err *err)
 {
-	size_t i;
+	unsigned char uuid[16];
+	char text[UUID_TEXT];
 
-	for (i = 0; i < n; i++) {
-		struct command *c = answers[i].request->command;
-		struct es_err fault = {0};
-		struct appended out;
-		struct draft d;
-
-		if (!c->id.n) {
-			unsigned char uuid[16];
-			char text[UUID_TEXT];
-
-			if (hash_uuid7(uuid, err) < 0)
-				return -1;
-			hash_uuid_text(uuid, text);
-			buf_adds(&c->id, text);
-		}
-		d = command_draft(c);
-		if (store_append(w->store, &d, &out, &fault) == 0) {
-			answers[i].position = out.position;
-			continue;
-		}
-		if (store_at_fault(w->store, &fault)) {
-			*err = fault;
-			return -1;
-		}
-		/* Refused: it is left out, the others go on. */
-		buf_adds(&answers[i].fault, fault.text);
-	}
-	return 0;
+	if (c->id.n)
+		return 0;
+	if (hash_uuid7(uuid, err) < 0)
+		return -1;
+	hash_uuid_text(uuid, text);
+	buf_adds(&c->id, text);
+	return buf_check(&c->id, err);
 }
 
-static void answer_all(struct answer *answers, size_t n, bool committed)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		struct request *r = answers[i].request;
-
-		if (!committed) {
-			web_respond_text(r, 503, "the log cannot be written "
-			    "now");
-			web_add_header(r, "Retry-After", "5");
-		} else if (answers[i].fault.n) {
-			command_conflict(r, answers[i].fault.p);
-		} else {
-			accepted(r, buf_span(&r->command->id),
-			    answers[i].position);
-		}
-		buf_free(&answers[i].fault);
-	}
-}
-
-int web_commit(struct web *w, struct es_err *err)
+static int append(struct web *w, struct command *c, struct es_err *err)
 {
 	struct es_err fault = {0};
-	struct answer *answers;
-	size_t n = 0;
-	int bad;
+	struct appended out;
+	struct draft d;
 
-	if (!w->queue)
+	if (make_id(c, err) < 0)
+		return -1;
+	d = command_draft(c);
+	if (store_append(w->store, &d, &out, &fault) == 0) {
+		c->position = out.position;
 		return 0;
-	answers = calloc(w->n_queued, sizeof *answers);
-	if (!answers)
-		return es_fail_nomem(err);
-	for (struct request *r = w->queue; r; r = r->next)
-		answers[n++].request = r;
+	}
+	if (store_at_fault(w->store, &fault)) {
+		*err = fault;
+		return -1;
+	}
+	/* It is left out, the others go on. */
+	buf_adds(&c->refusal, fault.text);
+	return buf_check(&c->refusal, err);
+}
+
+static int append_all(struct web *w, struct es_err *err)
+{
+	const struct request *r;
+
+	if (store_begin(w->store, err) < 0)
+		return -1;
+	for (r = w->queue; r; r = r->next)
+		if (append(w, r->command, err) < 0)
+			break;
+	if (!r && web_store_check(w, err) == 0)
+		return store_commit(w->store, err);
+	store_rollback(w->store);
+	return -1;
+}
+
+static void answer(struct request *r, bool committed)
+{
+	if (!committed) {
+		web_respond_text(r, 503, "the log cannot be written now");
+		web_add_header(r, "Retry-After", "5");
+	} else if (r->command->refusal.n) {
+		command_conflict(r, r->command->refusal.p);
+	} else {
+		accepted(r, buf_span(&r->command->id), r->command->position);
+	}
+}
+
+void web_commit(struct web *w)
+{
+	struct request *r = w->queue, *next;
+	struct es_err err = {0};
+	bool committed;
+
+	if (!r)
+		return;
+	committed = append_all(w, &err) == 0;
+	if (!committed && err.code == ES_BUSY &&
+	    sys_monotonic() - w->queue_since < WEB_COMMIT_MS)
+		return;
 	w->queue = w->queue_last = NULL;
 	w->n_queued = 0;
-	bad = store_begin(w->store, &fault);
-	if (bad == 0)
-		bad = append_all(w, answers, n, &fault);
-	if (bad == 0)
-		bad = store_commit(w->store, &fault);
-	else
-		store_rollback(w->store);
-	if (bad < 0)
-		web_say(w, "%s", fault.text);
-	answer_all(answers, n, bad == 0);
-	free(answers);
-	return 0;
+	if (!committed) {
+		web_say(w, "%s", err.text);
+		/* It may be another file by now. */
+		w->checked_at = 0;
+	}
+	for (; r; r = next) {
+		next = r->next;
+		answer(r, committed);
+	}
 }

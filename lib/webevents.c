@@ -71,23 +71,84 @@ static bool has_left(const struct request *r)
 
 /* ---- one message ---- */
 
+/* A payload without what the catalog calls private, appended to out. */
+static void add_public(const struct web *w, struct span type,
+    struct span payload, struct buf *out)
+{
+	const struct catalog_entry *entry =
+	    catalog_find(store_catalog(w->store), type);
+
+	if (!entry || catalog_public(entry, payload, out) == 0)
+		buf_add_span(out, payload);
+}
+
+/* A message that is to come, out of es.scheduled: as it will be shown then. */
+static void add_scheduled(const struct web *w, const struct json_doc *d,
+    uint32_t message, struct buf *out)
+{
+	uint32_t i, type = json_get(d, message, "type");
+	struct buf text = {0};
+	char before = '{';
+
+	for (i = json_first(d, message); i < d->nodes[message].end;
+	    i = json_next(d, i + 1)) {
+		if (json_is(d, i, "metadata"))
+			continue;
+		buf_addc(out, before);
+		before = ',';
+		buf_add_span(out, json_text(d, i));
+		buf_addc(out, ':');
+		if (json_is(d, i, "payload") && type != JSON_NONE)
+			add_public(w, json_string(d, type, &text),
+			    json_text(d, i + 1), out);
+		else
+			buf_add_span(out, json_text(d, i + 1));
+	}
+	buf_adds(out, before == '{' ? "{}" : "}");
+	if (text.failed)
+		out->failed = true;
+	buf_free(&text);
+}
+
+static int add_schedule(const struct web *w, struct span payload,
+    struct buf *out)
+{
+	struct json_doc d = {0};
+	uint32_t due, message;
+	int r = json_parse(&d, payload.p, payload.n, NULL);
+
+	if (r == 0) {
+		due = json_get(&d, 0, "due");
+		message = json_get(&d, 0, "message");
+		buf_adds(out, "{\"due\":");
+		buf_add_span(out, due == JSON_NONE ? SPAN_LIT("null") :
+		    json_text(&d, due));
+		buf_adds(out, ",\"message\":");
+		if (message != JSON_NONE &&
+		    d.nodes[message].type == JSON_OBJECT)
+			add_scheduled(w, &d, message, out);
+		else
+			buf_adds(out, "null");
+		buf_addc(out, '}');
+	}
+	json_free(&d);
+	return r;
+}
+
 static int format(struct events *e, const struct message *m)
 {
 	struct web *w = e->request->web;
-	const struct catalog_entry *entry = catalog_find(
-	    store_catalog(w->store), m->type);
 	struct message shown = *m;
 	struct buf payload = {0};
-	int hidden = 0;
+	int r = 0;
 
 	buf_truncate(&e->pending, 0);
 	e->sent = 0;
-	if (entry)
-		hidden = catalog_public(entry, m->payload, &payload);
-	if (hidden < 0)
-		return -1;
-	if (hidden > 0)
-		shown.payload = buf_span(&payload);
+	if (span_is(m->type, "es.scheduled") && !m->erased_at)
+		r = add_schedule(w, m->payload, &payload);
+	else
+		add_public(w, m->type, m->payload, &payload);
+	shown.payload = buf_span(&payload);
 	/* Who sent it is nobody's business either. */
 	shown.metadata = SPAN_LIT("{}");
 	if (e->sse)
@@ -96,8 +157,10 @@ static int format(struct events *e, const struct message *m)
 	message_print(&e->pending, &shown);
 	if (e->sse)
 		buf_addc(&e->pending, '\n');
+	if (payload.failed || e->pending.failed)
+		r = -1;
 	buf_free(&payload);
-	return e->pending.failed ? -1 : 0;
+	return r;
 }
 
 /* ---- the stream ---- */

@@ -6,9 +6,15 @@
 
 struct span web_own_path(struct span path)
 {
-	if (path.n == 0 || path.p[0] != '/' || memchr(path.p, '\\', path.n) ||
+	size_t i;
+
+	if (path.n == 0 || path.p[0] != '/' ||
 	    (path.n > 1 && path.p[1] == '/'))
 		return SPAN_LIT("/");
+	/* Control characters are left out by it, and make "/" and "/" "//". */
+	for (i = 0; i < path.n; i++)
+		if ((unsigned char)path.p[i] <= ' ' || path.p[i] == '\\')
+			return SPAN_LIT("/");
 	return path;
 }
 

@@ -19,6 +19,7 @@
 #include "web.h"
 
 #define WEB_BODY_MAX (1024 * 1024)	/* bytes of a command's body */
+#define WEB_BODIES_MAX (64 * WEB_BODY_MAX)	/* of all requests together */
 #define WEB_FIELDS_MAX 1000	/* of a command: the checks are quadratic */
 #define WEB_QUEUE_MAX 1024		/* commands that wait for a commit */
 #define WEB_CONNECTIONS 20000
@@ -28,6 +29,9 @@
 #define WEB_STALL_MS 60000		/* a stream that takes nothing; any
 					   other response, and: */
 #define WEB_SEND_PER_MS 64		/* bytes of it a ms, at least */
+
+#define WEB_COMMIT_MS 10000		/* a command waits for other writers */
+#define WEB_BESIDE 2			/* files beside the store that are open */
 
 #define SESSION_TEXT 33			/* 128 bits in hex, and NUL */
 #define TOKEN_TEXT 65
@@ -82,6 +86,10 @@ struct web {
 	struct app *app;
 	char *store_path;
 	struct store *store;
+	ino_t beside[WEB_BESIDE];	/* the inodes of -wal and -shm */
+	int64_t checked_at;		/* whether it is still the same; 0: to
+					   be done at once */
+	bool blind;			/* it cannot be read now */
 	struct pages *pages;
 	struct live *live;
 	struct bell *bell;
@@ -90,9 +98,11 @@ struct web {
 	int port;
 	struct conn *conns;
 	struct request *open;		/* all requests that are under way */
+	size_t body_bytes;		/* that requests hold */
 	int64_t head;			/* of the log, as of the last look */
 	bool stopping;			/* nothing may be suspended any more */
 	struct request *queue, *queue_last;	/* commands */
+	int64_t queue_since;		/* monotonic ms, of the first of them */
 	size_t n_queued;
 	struct events *followers;
 	char token[TOKEN_TEXT];
@@ -111,6 +121,19 @@ void web_say(struct web *, const char *fmt, ...) ES_PRINTF(2, 3);
 /* ---- weblisten.c ---- */
 int web_listen(struct web *, struct es_err *err);
 unsigned web_connection_limit(void);
+
+/* ---- webstore.c ---- */
+int web_store_open(struct web *, const char *path, struct es_err *err);
+/*
+ * Fails when the file of the store's name, its -wal or its -shm is not the one
+ * that is open: what is written into those is lost to everybody else.
+ */
+int web_store_check(struct web *, struct es_err *err);
+/*
+ * Tell pages and followers what is new.  A store that cannot be read now may
+ * be later: it is said once.
+ */
+void web_store_look(struct web *, int *timeout);
 
 /* ---- webreact.c ---- */
 void web_start_react(struct web *);
@@ -140,7 +163,8 @@ void web_end_request(void *web, struct MHD_Connection *, void **request,
 void web_respond(struct request *, unsigned status, const char *type,
     struct span body);
 void web_respond_text(struct request *, unsigned status, const char *text);
-/* The same, and the connection is closed behind it. */
+void web_respond_busy(struct request *);	/* 503 */
+/* As web_respond_text(), and the connection is closed behind it. */
 void web_refuse(struct request *, unsigned status, const char *text);
 /* The same for a response of another kind, which it takes. */
 void web_respond_with(struct request *, unsigned status, const char *type,
@@ -159,7 +183,8 @@ const char *web_header(struct request *, const char *name);
 
 /*
  * path, or "/" where a browser would read it as the name of another server:
- * "//host" and "/\\host" are no paths to it.
+ * "//host" and "/\\host" are no paths to it, nor what becomes one of them
+ * without its control characters.
  */
 struct span web_own_path(struct span path);
 
@@ -174,13 +199,14 @@ int web_make_token(struct web *, struct es_err *err);
 void web_session(struct request *);	/* reads or makes it */
 void web_session_hash(const char *session, char out[65]);
 bool web_cookie(struct request *, const char *name, struct buf *out);
+bool web_is_token(const struct web *, struct span given);
 bool web_has_token(struct request *);
 
 /* ---- the routes ---- */
 void web_command_post(struct request *);
 void web_command_get(struct request *);
 /* Append what is queued in one transaction, and answer. */
-int web_commit(struct web *, struct es_err *err);
+void web_commit(struct web *);
 void command_free(struct command *);
 
 void web_page_get(struct request *);

@@ -12,7 +12,7 @@ static bool same_session(struct request *r, const struct message *m)
 	bool same = false;
 
 	web_session(r);
-	if (r->new_session)
+	if (r->new_session || !r->session[0])
 		return false;
 	web_session_hash(r->session, hash);
 	if (json_parse(&d, m->metadata.p, m->metadata.n, NULL) == 0 &&
@@ -71,24 +71,41 @@ static void show_outcome(struct request *r, int64_t position,
 	buf_free(&number);
 }
 
+/* 1, 0 when there is none of this session, -1 when that cannot be read now. */
+static int find_command(struct request *r, struct span id, int64_t *position,
+    struct buf *type)
+{
+	struct message m;
+	int found = store_find_id(r->web->store, id, position, NULL);
+
+	/* Below 0: it is one that is to come. */
+	if (found > 0 && *position < 0)
+		return 0;
+	if (found > 0)
+		found = store_get(r->web->store, *position, &m, NULL);
+	if (found <= 0)
+		return found;
+	if (m.kind != KIND_COMMAND || !same_session(r, &m))
+		return 0;
+	buf_add_span(type, m.type);
+	return type->failed ? -1 : 1;
+}
+
 void web_command_get(struct request *r)
 {
 	struct span encoded = {r->path.p + strlen(COMMANDS),
 	    r->path.n - strlen(COMMANDS)};
 	struct buf id = {0}, type = {0};
-	struct message m;
 	int64_t position;
+	int found = url_decode(encoded, false, &id, NULL) < 0 ? 0 :
+	    find_command(r, buf_span(&id), &position, &type);
 
-	if (url_decode(encoded, false, &id, NULL) < 0 ||
-	    store_find_id(r->web->store, buf_span(&id), &position,
-	    NULL) <= 0 || position < 0 ||
-	    store_get(r->web->store, position, &m, NULL) <= 0 ||
-	    m.kind != KIND_COMMAND || !same_session(r, &m)) {
-		web_respond_text(r, 404, "there is no such command of yours");
-	} else {
-		buf_add_span(&type, m.type);
+	if (found > 0)
 		show_outcome(r, position, buf_span(&id), buf_span(&type));
-	}
+	else if (found == 0)
+		web_respond_text(r, 404, "there is no such command of yours");
+	else
+		web_respond_text(r, 503, "the log cannot be read now");
 	buf_free(&id);
 	buf_free(&type);
 }

@@ -91,28 +91,27 @@ static void submit(struct request *r, const struct tree_form *form)
 
 /*
  * The printed URL has the token: it becomes a cookie, and leaves the address
- * bar.  1 when that was it.
+ * bar.  1 when that was it; a page may have a parameter of that name.
  */
-static int take_token(struct request *r)
+static bool take_token(struct request *r)
 {
 	struct buf value = {0}, header = {0};
-	int found = web_form_value(r->query, "token", &value);
+	bool is = web_form_value(r->query, "token", &value) > 0 &&
+	    web_is_token(r->web, buf_span(&value));
 
-	if (found > 0) {
-		bool right = span_is(buf_span(&value), r->web->token);
-
+	if (is) {
 		buf_add_span(&header, web_own_path(r->path));
 		web_respond(r, 303, NULL, SPAN_LIT(""));
 		web_add_header(r, "Location", header.failed ? "/" : header.p);
 		buf_truncate(&header, 0);
 		buf_addf(&header, "es_token=%s; Path=/; HttpOnly; "
 		    "SameSite=Strict", r->web->token);
-		if (right && !header.failed)
+		if (!header.failed)
 			web_add_header(r, "Set-Cookie", header.p);
 	}
 	buf_free(&value);
 	buf_free(&header);
-	return found > 0;
+	return is;
 }
 
 void web_page_get(struct request *r)

@@ -31,6 +31,15 @@ void *web_begin_request(void *web, const char *uri,
 	return r;
 }
 
+static void forget_body(struct request *r)
+{
+	bool failed = r->body.failed;
+
+	r->web->body_bytes -= r->body.n;
+	buf_free(&r->body);
+	r->body.failed = failed;
+}
+
 void web_end_request(void *web, struct MHD_Connection *connection,
     void **request, enum MHD_RequestTerminationCode why)
 {
@@ -57,7 +66,7 @@ void web_end_request(void *web, struct MHD_Connection *connection,
 	command_free(r->command);
 	form_again_free(r->again);
 	page_request_free(&r->page);
-	buf_free(&r->body);
+	forget_body(r);
 	free(r->uri);
 	free(r);
 	*request = NULL;
@@ -167,6 +176,12 @@ void web_respond_text(struct request *r, unsigned status, const char *text)
 	buf_free(&body);
 }
 
+void web_respond_busy(struct request *r)
+{
+	web_respond_text(r, 503, "busy: try again");
+	web_add_header(r, "Retry-After", "1");
+}
+
 void web_refuse(struct request *r, unsigned status, const char *text)
 {
 	web_respond_text(r, status, text);
@@ -236,12 +251,23 @@ static enum MHD_Result begin(struct web *w, struct request *r,
 	return MHD_YES;
 }
 
+/* What does not fit is read to its end, and forgotten. */
 static void take_body(struct request *r, const char *upload, size_t n)
 {
+	struct web *w = r->web;
+
+	if (r->too_large || r->body.failed)
+		return;
 	if (r->body.n + n > WEB_BODY_MAX)
 		r->too_large = true;
+	else if (w->body_bytes + n > WEB_BODIES_MAX)
+		r->body.failed = true;
 	else
 		buf_add(&r->body, upload, n);
+	if (r->too_large || r->body.failed)
+		forget_body(r);
+	else
+		w->body_bytes += n;
 }
 
 enum MHD_Result web_handle(void *web, struct MHD_Connection *connection,

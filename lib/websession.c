@@ -75,15 +75,14 @@ void web_session_hash(const char *session, char out[65])
 {
 	struct hash_sha256 h;
 	unsigned char sum[32];
-	struct buf hex = {0};
+	size_t i;
 
 	hash_sha256_init(&h);
 	hash_sha256_add(&h, "es-session:", 11);
 	hash_sha256_add(&h, session, strlen(session));
 	hash_sha256_end(&h, sum);
-	hash_hex(&hex, sum, sizeof sum);
-	snprintf(out, 65, "%s", hex.failed ? "" : hex.p);
-	buf_free(&hex);
+	for (i = 0; i < sizeof sum; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
 /* ---- the token: who may read this file may read the log ---- */
@@ -109,21 +108,45 @@ static int read_token(struct web *w, const char *path, struct es_err *err)
 	return r;
 }
 
-static int write_token(struct web *w, const char *path, struct es_err *err)
+/* Under another name until it is whole; who comes later does not replace it. */
+static int put_token(const char *path, const char *part, struct span text,
+    struct es_err *err)
 {
-	int fd;
-	bool ok;
+	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+	ssize_t n;
 
-	if (random_hex(w->token, (TOKEN_TEXT - 1) / 2, err) < 0)
-		return -1;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
 	if (fd < 0)
+		return es_fail_errno(err, "%s", part);
+	n = write(fd, text.p, text.n);
+	if (n >= 0 && (size_t)n != text.n)
+		errno = ENOSPC;
+	if (n < 0 || (size_t)n != text.n || fsync(fd) < 0) {
+		es_fail_errno(err, "%s", part);
+		close(fd);
+		return -1;
+	}
+	if (close(fd) < 0 || (link(part, path) < 0 && errno != EEXIST))
 		return es_fail_errno(err, "%s", path);
-	ok = write(fd, w->token, TOKEN_TEXT - 1) == TOKEN_TEXT - 1 &&
-	    write(fd, "\n", 1) == 1;
-	close(fd);
-	return ok ? 0 : es_fail_errno(err, "%s", path);
+	return 0;
+}
+
+static int write_token(const char *path, struct es_err *err)
+{
+	char text[TOKEN_TEXT + 1];
+	struct buf part = {0};
+	int r;
+
+	if (random_hex(text, (TOKEN_TEXT - 1) / 2, err) < 0)
+		return -1;
+	text[TOKEN_TEXT - 1] = '\n';
+	buf_addf(&part, "%s.%ld", path, (long)getpid());
+	if (buf_check(&part, err) < 0)
+		return -1;
+	r = put_token(path, part.p, (struct span){text, TOKEN_TEXT}, err);
+	unlink(part.p);
+	buf_free(&part);
+	return r;
 }
 
 int web_make_token(struct web *w, struct es_err *err)
@@ -136,13 +159,14 @@ int web_make_token(struct web *w, struct es_err *err)
 	if (r == 0)
 		r = read_token(w, path.p, err);
 	if (r == 0)
-		r = write_token(w, path.p, err);
+		r = write_token(path.p, err) < 0 ? -1 :
+		    read_token(w, path.p, err);
 	buf_free(&path);
 	return r < 0 ? -1 : 0;
 }
 
 /* Compared in a time that does not tell how much is right. */
-static bool same_token(const struct web *w, struct span given)
+bool web_is_token(const struct web *w, struct span given)
 {
 	unsigned char differs = given.n != TOKEN_TEXT - 1;
 	size_t i;
@@ -159,9 +183,9 @@ bool web_has_token(struct request *r)
 	bool has;
 
 	if (header && strncasecmp(header, "Bearer ", 7) == 0)
-		return same_token(r->web, span_str(header + 7));
+		return web_is_token(r->web, span_str(header + 7));
 	has = web_cookie(r, "es_token", &value) &&
-	    same_token(r->web, buf_span(&value));
+	    web_is_token(r->web, buf_span(&value));
 	buf_free(&value);
 	return has;
 }

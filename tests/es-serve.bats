@@ -3,6 +3,7 @@
 # es-serve: what goes over the wire.  tests/browser tries it as people do.
 
 load helper
+load es-serve
 
 setup() {
     es_setup
@@ -35,38 +36,6 @@ def render($page):
 END
     echo 'body { margin: 2em; }' >app/public/style.css
     es-init app
-}
-
-# serve [FLAG...]: on a free port; sets url, port, token.
-serve() {
-    start serve es-serve -l 127.0.0.1:0 "$@" app
-    server=$pid
-    within 10 lines serve.out 1
-    url=$(sed 's#/?token=.*##' serve.out)
-    token=$(sed 's/.*token=//' serve.out)
-    port=${url##*:}
-}
-
-# request METHOD PATH [CURL-ARGUMENT...]: sets status, head and body.
-request() {
-    local method=$1 path=$2
-    shift 2
-    status=$(curl -sS -o body -D head -w '%{http_code}' -X "$method" "$@" "$url$path")
-    tr -d '\r' <head >head.txt
-}
-
-header() {
-    grep -i "^$1: " head.txt | sed 's/^[^:]*: //'
-}
-
-# raw: the lines on stdin go to the server as they are, but for CR LF; answer
-# holds what came until it closed, or for two seconds.
-raw() {
-    local fd
-    exec {fd}<>"/dev/tcp/127.0.0.1/$port"
-    sed 's/$/\r/' >&"$fd"
-    answer=$(timeout 2 cat <&"$fd" | tr -d '\r' || true)
-    exec {fd}>&-
 }
 
 @test "it prints its URL when it accepts, and ends at a signal" {
@@ -190,7 +159,7 @@ raw() {
         assert_equal "$status" 303
         assert_equal "$(header location)" /
         raw <<END
-GET $path/?token=x HTTP/1.1
+GET $path/?token=$token HTTP/1.1
 Host: localhost
 Connection: close
 
@@ -214,6 +183,33 @@ END
     request POST /commands/notes.write -H 'Datastar-Request: true' -d 'pad=p&text=x&a%00b=1'
     assert_equal "$status" 400
     assert_equal "$(es-query --count -t notes.)" 0
+}
+
+@test "bodies that never end are held up to a limit, and no further" {
+    serve --no-react
+    head -c 1000000 /dev/zero | tr '\0' a >large
+    fds=()
+    for _ in $(seq 70); do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+        fds+=("$fd")
+        printf 'POST /commands/notes.write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000010\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n' >&"$fd"
+        cat large >&"$fd"
+    done
+    busy() {
+        request POST /commands/notes.write -H 'Datastar-Request: true' -d @large
+        [ "$status" = 503 ]
+    }
+    within 10 busy
+    assert_equal "$(header retry-after)" 1
+    # What is small finds room, and there is enough left for everything else.
+    request POST /commands/notes.write -H 'Datastar-Request: true' -d 'pad=p1&text=x'
+    assert_equal "$status" 202
+    for fd in "${fds[@]}"; do
+        exec {fd}>&-
+    done
+    free() { ! busy; }
+    within 10 free
+    assert_equal "$status" 422
 }
 
 @test "what is no command of the web, and bodies that are none" {
@@ -373,6 +369,9 @@ END
     assert_equal "$(grep -c '^data: ' body)" 2
     request GET '/events?nonsense=1' -H "Authorization: Bearer $token"
     assert_equal "$status" 400
+    # A page may have a parameter of that name.
+    request GET '/p1?token=mine'
+    assert_equal "$status" 200
     # The printed URL gives the browser a cookie, and leaves the address bar.
     request GET "/?token=$token" -c jar
     assert_equal "$status" 303
