@@ -115,40 +115,54 @@ static struct field *add(struct fields *fs, const struct step *s)
 	return f;
 }
 
+/* The field at a step, perhaps a new one. */
+static const char *go(struct fields *fs, const struct step *s,
+    struct field **out)
+{
+	size_t before;
+
+	*out = find(fs, s, &before);
+	if (*out)
+		return NULL;
+	if (!s->name.p && before != (size_t)s->index)
+		return "comes before those in front of it";
+	*out = add(fs, s);
+	return *out ? NULL : "is too much";
+}
+
+static const char *become(struct field *f, enum field_kind kind)
+{
+	if (f->kind == kind)
+		return kind == FIELD_VALUE ? "is there twice" : NULL;
+	if (f->kind != FIELD_NEW)
+		return "contradicts another field";
+	f->kind = kind;
+	return NULL;
+}
+
 const char *fields_add(struct fields *fs, struct span name, bool path,
     struct span value)
 {
-	struct step steps[STEPS_MAX];
-	size_t i, before, n = path ? take_steps(name, steps) : 0;
-	struct field *f = NULL;
+	struct step steps[STEPS_MAX] = {0};
+	size_t i, n = path ? take_steps(name, steps) : 0;
+	const char *fault;
+	struct field *f;
 
-	if (n == 0) {
-		n = 1;
-		/* "" is a name, too. */
+	/* "" is a name, too. */
+	if (n == 0)
 		steps[0].name = (struct span){name.n ? name.p : "", name.n};
+	fault = go(fs, &steps[0], &f);
+	for (i = 1; i < n && !fault; i++) {
+		fault = become(f, steps[i].name.p ? FIELD_OBJECT :
+		    FIELD_ARRAY);
+		if (!fault)
+			fault = go(&f->inner, &steps[i], &f);
 	}
-	for (i = 0; i < n; i++) {
-		enum field_kind kind = steps[i].name.p ? FIELD_OBJECT :
-		    FIELD_ARRAY;
-
-		if (f && f->kind != FIELD_NEW && f->kind != kind)
-			return "contradicts another field";
-		if (f) {
-			f->kind = kind;
-			fs = &f->inner;
-		}
-		f = find(fs, &steps[i], &before);
-		if (!f && !steps[i].name.p && before != (size_t)steps[i].index)
-			return "comes before those in front of it";
-		if (!f && !(f = add(fs, &steps[i])))
-			return "is too much";
-	}
-	if (f->kind != FIELD_NEW)
-		return f->kind == FIELD_VALUE ? "is there twice" :
-		    "contradicts another field";
-	f->kind = FIELD_VALUE;
-	buf_add_span(&f->value, value);
-	return NULL;
+	if (!fault)
+		fault = become(f, FIELD_VALUE);
+	if (!fault)
+		buf_add_span(&f->value, value);
+	return fault;
 }
 
 /* ---- printing ---- */

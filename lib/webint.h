@@ -89,31 +89,31 @@ struct web {
 	ino_t beside[WEB_BESIDE];	/* the inodes of -wal and -shm */
 	int64_t checked_at;		/* whether it is still the same; 0: to
 					   be done at once */
-	bool blind;			/* it cannot be read now */
 	struct pages *pages;
 	struct live *live;
 	struct bell *bell;
 	struct MHD_Daemon *daemon;
 	int listen_fd, epoll_fd;
+	int public_fd, share_fd;	/* directories of static files, or -1 */
 	int port;
+	int react_wait;			/* ms before the next start; 0: at first */
 	struct conn *conns;
 	struct request *open;		/* all requests that are under way */
 	size_t body_bytes;		/* that requests hold */
 	int64_t head;			/* of the log, as of the last look */
-	bool stopping;			/* nothing may be suspended any more */
 	struct request *queue, *queue_last;	/* commands */
 	int64_t queue_since;		/* monotonic ms, of the first of them */
 	size_t n_queued;
 	struct events *followers;
-	char token[TOKEN_TEXT];
 	char *url;
-	struct proc react;
+	char token[TOKEN_TEXT];
+	bool stopping;			/* nothing may be suspended any more */
+	bool blind;			/* the store cannot be read now */
 	bool reacting;
+	struct proc react;
 	int64_t react_at;		/* when it was, or is to be, started */
-	int react_wait;			/* ms before the next start; 0: at first */
 	int64_t swept_at, beat_at;
 	struct message_scratch scratch;
-	int public_fd, share_fd;	/* directories of static files, or -1 */
 };
 
 void web_say(struct web *, const char *fmt, ...) ES_PRINTF(2, 3);
