@@ -202,9 +202,6 @@ static int check_inputs(const struct options *o, struct es_err *err)
 {
 	int i, n = o->given && is_stdin(o->given);
 
-	if (o->given && o->strict)
-		return es_fail(err, ES_USAGE, "--strict: with --given there "
-		    "is no catalog");
 	if (!o->form.type.p && !o->state && o->n_files == 0)
 		n++;
 	for (i = 0; i < o->n_files && !o->form.type.p; i++)
@@ -528,7 +525,8 @@ static int open_answers(struct job *j, struct es_err *err)
 	struct options *o = j->o;
 
 	if (o->given)
-		return given_open(&j->given, err) < 0 ||
+		return given_open_beside(j->handler.path, &j->given, err) < 0 ||
+		    (o->strict && given_set_strict(j->given, err) < 0) ||
 		    given_read(j->given, o->given, err) < 0 ||
 		    answers_given(j->given, &j->handler, j->jqrun,
 		    &j->answers, err) < 0 ? -1 : 0;

@@ -289,7 +289,7 @@ static int run_given(const struct job *j, struct es_err *err)
 	struct given *g;
 	int r;
 
-	if (given_open(&g, err) < 0)
+	if (given_open_beside(j->handler.path, &g, err) < 0)
 		return -1;
 	r = given_read(g, j->o->given, err);
 	if (r == 0)

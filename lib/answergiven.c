@@ -9,10 +9,14 @@
 static int print_command(struct attempt *t, struct es_err *err)
 {
 	struct buf *line = &t->a->again;
+	struct message shown;
 
-	buf_truncate(line, 0);
 	t->m.position = 0;
-	message_print(line, &t->m);
+	shown = t->m;
+	if (given_upcast(t->a->given, &shown, err) < 0)
+		return es_err_at(err, "%s", t->a->handler->path);
+	buf_truncate(line, 0);
+	message_print(line, &shown);
 	buf_truncate(&t->line, 0);
 	if (buf_check(line, err) < 0)
 		return -1;
@@ -69,6 +73,21 @@ static void print_event(const struct message *m, struct buf *out)
 	buf_adds(out, "}\n");
 }
 
+/* As the catalog has it. */
+static int check_event(struct given *g, const struct made *made,
+    struct message *e, struct es_err *err)
+{
+	struct draft d = {.type = e->type, .kind = e->kind,
+	    .version = made->version, .tags = e->tags, .payload = e->payload};
+
+	if (given_check(g, &d, err) < 0)
+		return -1;
+	e->payload = d.payload;
+	if (d.version)
+		e->version = d.version;
+	return 0;
+}
+
 static int print_events(struct attempt *t, bool add, struct es_err *err)
 {
 	const struct message *m = &t->m;
@@ -92,6 +111,10 @@ static int print_events(struct attempt *t, bool add, struct es_err *err)
 			e.payload = SPAN_LIT("{}");
 		if (!e.metadata.p)
 			e.metadata = SPAN_LIT("{}");
+		if (add && check_event(t->a->given, &made[i], &e, err) < 0) {
+			r = es_err_at(err, "output %zu", i + 1);
+			break;
+		}
 		print_event(&e, &t->out.lines);
 		/* The next command sees the events of those before it. */
 		if (add)
@@ -138,11 +161,12 @@ int answer_given(struct attempt *t, struct es_err *err)
 	struct buf time = {0};
 	int r;
 
-	t->m = message_of(&t->in.draft);
-	if (answer_check(t->a->handler, t->m.kind, t->m.type, err) < 0) {
+	if (answer_check(t->a->handler, t->in.draft.kind, t->in.draft.type,
+	    err) < 0 || given_check(t->a->given, &t->in.draft, err) < 0) {
 		t->out.bad_command = true;
 		return -1;
 	}
+	t->m = message_of(&t->in.draft);
 	r = complete_command(t, &time, err) < 0 ||
 	    print_command(t, err) < 0 || decide(t, err) < 0 ? -1 : 0;
 	/* The time is gone, and the caller asks for no more than these. */

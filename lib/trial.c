@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "catalogfile.h"
 #include "sys.h"
 #include "trialimpl.h"
 
@@ -95,18 +96,9 @@ int trial_need_when(const struct trial *t, struct es_err *err)
 
 static int load_catalog(struct trial *t, struct es_err *err)
 {
-	static const char path[] = "messages.json";
-	struct buf text = {0};
-	int r = 0;
-
 	catalog_free(t->catalog);
 	t->catalog = NULL;
-	if (access(path, F_OK) == 0)
-		r = sys_read_file(path, FILE_MAX_BYTES, &text, err) < 0 ? -1 :
-		    catalog_parse(path, text.p ? text.p : "", text.n,
-		    &t->catalog, err);
-	buf_free(&text);
-	return r;
+	return catalog_read_if("messages.json", &t->catalog, err);
 }
 
 static void free_handlers(struct trial *t)
@@ -128,11 +120,17 @@ static int enter(struct trial *t, const char *app, struct es_err *err)
 	t->app = strdup(app);
 	if (!t->app)
 		return es_fail_nomem(err);
-	return chdir(app) < 0 ? es_fail_errno(err, "%s", app) : 0;
+	if (chdir(app) == 0)
+		return 0;
+	free(t->app);
+	t->app = NULL;
+	return es_fail_errno(err, "%s", app);
 }
 
 static int begin(struct trial *t, char **words, size_t n, struct es_err *err)
 {
+	int r;
+
 	if (n != 1)
 		return es_fail(err, ES_USAGE, "one DIRECTORY, not %zu", n);
 	t->now = NULL;
@@ -141,8 +139,10 @@ static int begin(struct trial *t, char **words, size_t n, struct es_err *err)
 	partition_free(&t->at);
 	given_close(t->given);
 	t->given = NULL;
-	return given_open(&t->given, err) < 0 || enter(t, words[0], err) < 0 ?
-	    -1 : load_catalog(t, err);
+	r = enter(t, words[0], err) < 0 || load_catalog(t, err) < 0 ? -1 : 0;
+	/* There is always a history. */
+	return given_open(t->catalog, &t->given, r == 0 ? err : NULL) < 0 ?
+	    -1 : r;
 }
 
 int trial_open(struct trial **out, struct es_err *err)
@@ -150,7 +150,7 @@ int trial_open(struct trial **out, struct es_err *err)
 	*out = calloc(1, sizeof **out);
 	if (!*out)
 		return es_fail_nomem(err);
-	if (given_open(&(*out)->given, err) == 0)
+	if (given_open(NULL, &(*out)->given, err) == 0)
 		return 0;
 	trial_close(*out);
 	*out = NULL;
@@ -170,7 +170,6 @@ void trial_close(struct trial *t)
 	message_scratch_free(&t->scratch);
 	buf_free(&t->reason);
 	buf_free(&t->detail);
-	buf_free(&t->payload);
 	buf_free(&t->expected);
 	buf_free(&t->actual);
 	free(t);

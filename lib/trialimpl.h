@@ -34,7 +34,6 @@ struct trial {
 	/* of one request */
 	struct arena words;
 	struct message_scratch scratch;
-	struct buf payload;
 	struct buf expected, actual;	/* of the answer */
 };
 

@@ -75,22 +75,11 @@ static int by_catalog(struct trial *t, struct draft *d, struct es_err *err)
 {
 	const struct catalog_entry *e;
 
-	if (!t->catalog)
-		return 0;
-	e = catalog_find(t->catalog, d->type);
-	if (!e && (!t->now || !trial_handles(t, d->type)))
+	e = t->catalog ? catalog_find(t->catalog, d->type) : NULL;
+	if (t->catalog && !e && (!t->now || !trial_handles(t, d->type)))
 		return es_fail(err, ES_USAGE, "%.*s: messages.json has no "
 		    "such type", (int)d->type.n, d->type.p);
-	if (!e)
-		return 0;
-	if (catalog_check(e, d, &t->scratch, &t->payload, err) < 0)
-		return -1;
-	if (t->payload.n)
-		d->payload = buf_span(&t->payload);
-	if (d->kind == KIND_NONE)
-		d->kind = catalog_kind(e);
-	d->version = catalog_version(e);
-	return 0;
+	return given_check(t->given, d, err);
 }
 
 int trial_message(struct trial *t, char **words, size_t n, struct form *f,
@@ -151,7 +140,7 @@ int trial_history(struct trial *t, char **words, size_t n,
 	partition_free(&t->at);
 	t->made = made;
 	t->outcome = TRIAL_DONE;
-	return given_open(&t->given, err) < 0 ||
+	return given_open(t->catalog, &t->given, err) < 0 ||
 	    given_read(t->given, words[0], err) < 0 ? -1 : 0;
 }
 
@@ -163,7 +152,7 @@ static int rewind_to(struct trial *t, int64_t head, struct es_err *err)
 	struct given *g;
 	int64_t i;
 
-	if (given_open(&g, err) < 0)
+	if (given_open(t->catalog, &g, err) < 0)
 		return -1;
 	for (i = 1; i <= head; i++)
 		if (given_add(g, given_at(t->given, i), 0, err) < 0) {
@@ -172,26 +161,6 @@ static int rewind_to(struct trial *t, int64_t head, struct es_err *err)
 		}
 	given_close(t->given);
 	t->given = g;
-	return 0;
-}
-
-/* What a handler made has to satisfy the catalog, as in a store. */
-static int check_made(struct trial *t, struct es_err *err)
-{
-	int64_t i;
-
-	for (i = t->made + 1; t->catalog && i <= given_head(t->given); i++) {
-		const struct message *m = given_at(t->given, i);
-		const struct catalog_entry *e = catalog_find(t->catalog,
-		    m->type);
-		struct draft d = {.type = m->type, .kind = m->kind,
-		    .payload = m->payload};
-
-		if (e && catalog_check(e, &d, &t->scratch, &t->payload,
-		    err) < 0)
-			return es_err_at(err, "%s: output %lld",
-			    t->now->handler.path, (long long)(i - t->made));
-	}
 	return 0;
 }
 
@@ -232,33 +201,47 @@ static int decide(struct trial *t, const struct draft *d, struct es_err *err)
 	return r;
 }
 
+/* One of the outputs, as it would be appended. */
+static int add_output(struct trial *t, const struct made *made,
+    const struct message *cause, struct es_err *err)
+{
+	struct draft d = {.type = made->type,
+	    .kind = made->command ? KIND_COMMAND : KIND_EVENT,
+	    .payload = made->payload.p ? made->payload : SPAN_LIT("{}")};
+	struct message m = {.kind = d.kind, .type = d.type,
+	    .metadata = made->metadata.p ? made->metadata : SPAN_LIT("{}"),
+	    .causation_id = cause->id,
+	    .correlation_id = cause->correlation_id,
+	    .stored_at = cause->stored_at};
+
+	if (message_check_type(d.type, err) < 0)
+		return -1;
+	if (d.type.n > 3 && memcmp(d.type.p, "es.", 3) == 0)
+		return es_fail(err, ES_FAILED, "%.*s: only es itself makes "
+		    "\"es.\" types", (int)d.type.n, d.type.p);
+	if (given_check(t->given, &d, err) < 0)
+		return -1;
+	m.payload = d.payload;
+	m.version = d.version ? d.version : 1;
+	return given_add(t->given, &m, m.stored_at, err);
+}
+
 static int add_outputs(struct trial *t, const struct fold_result *result,
     struct es_err *err)
 {
-	const struct message *of = given_at(t->given, t->made);
-	struct message cause = *of;
+	struct message cause = *given_at(t->given, t->made);
 	struct made *made;
 	size_t n, i;
-	int r;
+	int r = 0;
 
 	if (decide_outputs(&result->reply, &made, &n, err) < 0)
 		return -1;
-	for (i = 0, r = 0; i < n && r == 0; i++) {
-		struct message m = {.type = made[i].type, .version = 1,
-		    .kind = made[i].command ? KIND_COMMAND : KIND_EVENT,
-		    .payload = made[i].payload, .metadata = made[i].metadata,
-		    .causation_id = cause.id,
-		    .correlation_id = cause.correlation_id,
-		    .stored_at = cause.stored_at};
-
-		if (!m.payload.p)
-			m.payload = SPAN_LIT("{}");
-		if (!m.metadata.p)
-			m.metadata = SPAN_LIT("{}");
-		r = message_check_type(m.type, err) < 0 ? es_err_at(err,
-		    "%s: react: output %zu", t->now->handler.path, i + 1) :
-		    given_add(t->given, &m, m.stored_at, err);
-	}
+	for (i = 0; i < n && r == 0; i++)
+		if ((r = add_output(t, &made[i], &cause, err)) < 0)
+			es_err_at(err, "%s: react: %.*s %.*s at %lld: output "
+			    "%zu", t->now->handler.path, (int)cause.type.n,
+			    cause.type.p, (int)cause.id.n, cause.id.p,
+			    (long long)cause.position, i + 1);
 	free(made);
 	return r;
 }
@@ -353,7 +336,7 @@ int trial_when(struct trial *t, char **words, size_t n, struct es_err *err)
 	buf_truncate(&t->reason, 0);
 	buf_truncate(&t->detail, 0);
 	r = trial_message(t, words, n, &f, &d, &why) < 0 ||
-	    handle(t, &d, &why) < 0 || check_made(t, &why) < 0 ? -1 : 0;
+	    handle(t, &d, &why) < 0 ? -1 : 0;
 	form_free(&f);
 	/* What cannot be said at all is the test's fault. */
 	if (r < 0 && why.code == ES_USAGE) {

@@ -175,8 +175,8 @@ static bool is_exact(const struct draft *m, struct span name)
 }
 
 /*
- * "10" for an integer attribute is 10.  No more of the catalog counts here:
- * what is wrong shows when it is compared.
+ * "10" for an integer attribute is 10, and what is left out has its default.
+ * No more of the catalog counts here: what is wrong shows when it is compared.
  */
 static void coerce(const struct catalog_entry *e, const struct draft *m,
     const struct json_doc *d, uint32_t key, struct buf *out)
@@ -196,6 +196,30 @@ static void coerce(const struct catalog_entry *e, const struct draft *m,
 	buf_free(&strings);
 }
 
+static void add_defaults(const struct catalog_entry *e,
+    const struct json_doc *d, struct buf *out)
+{
+	struct buf name = {0};
+	size_t i;
+
+	for (i = 0; i < e->payload.n; i++) {
+		const struct value_attribute *a = &e->payload.attributes[i];
+
+		buf_truncate(&name, 0);
+		buf_add_span(&name, a->name);
+		if (!a->rule.initial || name.failed ||
+		    json_get(d, 0, name.p) != JSON_NONE)
+			continue;
+		if (out->n > 1)
+			buf_addc(out, ',');
+		json_quote_span(out, a->name);
+		buf_addc(out, ':');
+		buf_adds(out, a->rule.initial);
+	}
+	out->failed |= name.failed;
+	buf_free(&name);
+}
+
 static int coerce_all(const struct catalog_entry *e, const struct draft *m,
     struct buf *out, struct es_err *err)
 {
@@ -210,6 +234,8 @@ static int coerce_all(const struct catalog_entry *e, const struct draft *m,
 			buf_addc(out, ',');
 		coerce(e, m, &d, i, out);
 	}
+	if (r == 0)
+		add_defaults(e, &d, out);
 	buf_addc(out, '}');
 	json_free(&d);
 	return r < 0 ? -1 : buf_check(out, err);

@@ -269,9 +269,14 @@ int upcast_or_fail(struct upcast *u, const struct catalog *c,
 
 	if (r != UPCAST_FAULT)
 		return r < 0 ? -1 : 0;
-	return es_fail(err, ES_FAILED, "upcast: %.*s %.*s at %lld: "
-	    "%s", (int)m->type.n, m->type.p, (int)m->id.n, m->id.p,
-	    (long long)m->position, upcast_fault(u));
+	es_fail(err, ES_FAILED, "%s", upcast_fault(u));
+	/* A command that is told of by its line has no position. */
+	if (m->position > 0)
+		return es_err_at(err, "upcast: %.*s %.*s at %lld",
+		    (int)m->type.n, m->type.p, (int)m->id.n, m->id.p,
+		    (long long)m->position);
+	return es_err_at(err, "upcast: %.*s %.*s", (int)m->type.n, m->type.p,
+	    (int)m->id.n, m->id.p);
 }
 
 /* ---- when a catalog is loaded ---- */

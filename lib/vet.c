@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "catalogfile.h"
 #include "sys.h"
 #include "vetint.h"
 
@@ -49,59 +50,24 @@ static void fault(void *ctx, const struct es_err *err)
 
 /* ---- what is vetted ---- */
 
-/* APP/deciders/FILE: the text up to the second slash from the end. */
-static char *app_of(const char *path)
-{
-	char *copy = strdup(path), *slash;
-
-	if (!copy)
-		return NULL;
-	slash = strrchr(copy, '/');
-	if (!slash) {
-		free(copy);
-		return strdup("..");
-	}
-	*slash = '\0';
-	slash = strrchr(copy, '/');
-	if (slash) {
-		*slash = '\0';
-	} else {
-		free(copy);
-		return strdup(".");
-	}
-	return copy;
-}
-
-static int read_catalog(struct vet *v, const char *file, struct es_err *err)
-{
-	struct buf text = {0};
-	struct es_err why;
-
-	if (v->beside || access(file, R_OK) < 0)
-		return 0;
-	if (sys_read_file(file, (size_t)16 << 20, &text, &why) < 0 ||
-	    catalog_parse(file, text.p ? text.p : "", text.n, &v->beside,
-	    &why) < 0)
-		tell(v, true, why.text);
-	buf_free(&text);
-	v->catalog_path = strdup(file);
-	return v->catalog_path ? 0 : es_fail_nomem(err);
-}
-
 static int look_beside(struct vet *v, const char *path, struct es_err *err)
 {
-	char *app = app_of(path);
-	struct buf file = {0};
-	int r = -1;
+	struct es_err why;
+	char *file;
 
-	buf_addf(&file, "%s/messages.json", app ? app : "");
-	if (app && buf_check(&file, err) == 0)
-		r = read_catalog(v, file.p, err);
-	else if (!app)
-		es_fail_nomem(err);
-	buf_free(&file);
-	free(app);
-	return r;
+	if (v->beside)
+		return 0;
+	if (catalog_path_beside(path, &file, err) < 0)
+		return -1;
+	if (!file || access(file, R_OK) < 0) {
+		free(file);
+		return 0;
+	}
+	if (catalog_read(file, &v->beside, &why) < 0)
+		tell(v, true, why.text);
+	free(v->catalog_path);
+	v->catalog_path = file;
+	return 0;
 }
 
 static int is_jq(const struct dirent *d)

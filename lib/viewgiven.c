@@ -66,7 +66,7 @@ static int earlier(void *ctx, char *const *values, int64_t before,
 		if (p->position >= before)
 			break;
 		if (belongs(&p->partition, values) &&
-		    feed(to, given_at(h->given, p->position), err) < 0)
+		    feed(to, given_shown(h->given, p->position), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -107,7 +107,8 @@ static int add_one(struct viewbatch *b, struct history *h,
 
 	if (partition_of(NULL, h->handler, m, &p, &complete, &many, err) < 0)
 		return -1;
-	if (viewbatch_add(b, m, p.values, complete, err) < 0) {
+	if (viewbatch_add(b, given_shown(h->given, m->position), p.values,
+	    complete, err) < 0) {
 		partition_free(&p);
 		return -1;
 	}

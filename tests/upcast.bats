@@ -508,7 +508,12 @@ END
     es-decide app/deciders/loans.jq -t loans.lend book_id=b1 days=1
     : >none
     run --separate-stderr es-decide --strict app/deciders/loans.jq \
+        --given none --id c1 -t loans.lend book_id=b1 days=1
+    assert_failure 1
+    assert_stderr 'es-decide: app/deciders/loans.jq: decide: loans.lend c1: output 1: type: loans.other is not in the catalog'
+    cp app/deciders/loans.jq .
+    run --separate-stderr es-decide --strict loans.jq \
         --given none -t loans.lend book_id=b1
     assert_failure 2
-    assert_error_line es-decide '--strict: with --given there is no catalog'
+    assert_error_line es-decide '--strict: with --given there is no catalog but'
 }

@@ -111,7 +111,7 @@ static void state_is(const char *p, int64_t up_to, const char *want)
 
 static void open_fold(void)
 {
-	need(given_open(&given, &err) == 0);
+	need(given_open(NULL, &given, &err) == 0);
 	need(fold_open_given(given, &handler, jq, &fold, &err) == 0);
 }
 
