@@ -18,14 +18,19 @@
 
 bats_require_minimum_version 1.5.0
 
-# The libraries are where BATS_LIB_PATH says, else where systems put them.
+# The libraries are where BATS_LIB_PATH says, else where systems put them.  All
+# of this is done anew for each test: so it starts no process, as the libraries'
+# own load.bash would for each of their files.
 es_load_library() {
-    local dir
+    local dir file
     IFS=: read -ra dir <<<"${BATS_LIB_PATH:-}"
     for dir in "${dir[@]}" /usr/lib/bats /usr/lib /usr/local/lib/bats \
         /usr/local/lib /opt/homebrew/lib; do
         if [ -e "$dir/$1/load.bash" ]; then
-            load "$dir/$1/load.bash"
+            for file in "$dir/$1"/src/*.bash; do
+                # shellcheck disable=SC1090
+                source "$file"
+            done
             return
         fi
     done
@@ -37,9 +42,21 @@ es_load_library bats-support
 es_load_library bats-assert
 es_load_library bats-file
 
-ES_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-ES_BIN=$(cd "$ES_TOP" && cd "${ES_BIN:-bin}" && pwd)
-PATH=$ES_BIN:$PATH
+# es_place NAME DIR: set NAME to the absolute path of DIR.
+es_place() {
+    local from=$PWD
+    cd "$2" && printf -v "$1" %s "$PWD" && cd "$from" || return
+}
+
+es_place ES_TOP "${BASH_SOURCE[0]%/*}/.."
+case ${ES_BIN:=bin} in
+/*) ;;
+*) es_place ES_BIN "$ES_TOP/$ES_BIN" ;;
+esac
+case :$PATH: in
+:"$ES_BIN":*) ;;
+*) PATH=$ES_BIN:$PATH ;;
+esac
 export ES_TOP ES_BIN PATH
 unset ES_STORE ES_SYNC ES_SHARE NO_COLOR
 export LC_ALL=C
