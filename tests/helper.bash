@@ -129,6 +129,12 @@ lines() {
     [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
 }
 
+# ids: of the messages on stdin, each with a space behind it.  jq 1.6 takes 30 ms
+# to start.
+ids() {
+    sed -n 's/^{"position":[0-9]*,"id":"\([^"]*\)".*/\1/p' | tr '\n' ' '
+}
+
 # start NAME COMMAND...: run it beside the test, with its output in NAME.out
 # and NAME.err; sets pid.  What still runs at the end is killed.
 start() {
