@@ -96,7 +96,9 @@ int pages_timeout(const struct pages *);
 
 /*
  * The whole document around a main: doctype, head (title, style sheets and
- * icon.svg of APP/public in the order of their names, /public/es.js), layout.
+ * icon.svg of APP/public in the order of their names, or /public/es.css where
+ * there is no style sheet, /public/es.js), layout.  page NULL: the app's title
+ * and layout.
  * The body says where its stream is and what it shows:
  *
  *   <body data-es-updates="/updates?page=…" data-es-since="EPOCH:POSITION">

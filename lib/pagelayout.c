@@ -106,10 +106,18 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static void add_link(struct buf *out, const char *as, const char *name)
+{
+	buf_addf(out, "<link rel=\"%s\" href=\"/public/", as);
+	url_encode(out, span_str(name));
+	buf_adds(out, "\">\n");
+}
+
 int pages_find_sheets(struct pages *ps, struct es_err *err)
 {
 	struct dirent **list = NULL;
 	struct buf folder = {0};
+	bool styled = false, icon = false;
 	int i, n;
 
 	buf_addf(&folder, "%s/public", ps->app->path);
@@ -122,13 +130,19 @@ int pages_find_sheets(struct pages *ps, struct es_err *err)
 		n = 0;
 	buf_free(&folder);
 	for (i = 0; i < n; i++) {
-		buf_addf(&ps->sheets, "<link rel=\"%s\" href=\"/public/",
-		    relation(list[i]->d_name));
-		url_encode(&ps->sheets, span_str(list[i]->d_name));
-		buf_adds(&ps->sheets, "\">\n");
+		const char *as = relation(list[i]->d_name);
+
+		styled |= strcmp(as, "stylesheet") == 0;
+		icon |= strcmp(as, "icon") == 0;
+		add_link(&ps->sheets, as, list[i]->d_name);
 		free(list[i]);
 	}
 	free(list);
+	if (!styled)
+		add_link(&ps->sheets, "stylesheet", "es.css");
+	/* Else browsers ask for /favicon.ico. */
+	if (!icon)
+		buf_adds(&ps->sheets, "<link rel=\"icon\" href=\"data:,\">\n");
 	return n < 0 ? -1 : buf_check(&ps->sheets, err);
 }
 
@@ -140,7 +154,7 @@ static void add_head(const struct pages *ps, const struct page *p,
 	buf_adds(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
 	    "<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
 	    "content=\"width=device-width, initial-scale=1\">\n<title>");
-	tree_escape(out, span_str(p->title ? p->title : ps->name));
+	tree_escape(out, span_str(p && p->title ? p->title : ps->name));
 	buf_adds(out, "</title>\n");
 	buf_add_span(out, buf_span(&ps->sheets));
 	buf_adds(out, "<script type=\"module\" src=\"/public/es.js\">"
@@ -151,7 +165,7 @@ int page_document(struct pages *ps, const struct page *p, struct span main,
     struct span updates, int64_t position, struct buf *out,
     struct es_err *err)
 {
-	const struct page_layout *l = p->layout.there ? &p->layout :
+	const struct page_layout *l = p && p->layout.there ? &p->layout :
 	    &ps->layout;
 
 	add_head(ps, p, out);

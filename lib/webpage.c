@@ -27,17 +27,22 @@ void form_again_free(struct form_again *a)
 
 /* ---- the document ---- */
 
+/* What is no page, looking like one. */
 static void plain_page(struct request *r, unsigned status, const char *title,
     const char *text)
 {
-	struct buf html = {0};
+	struct buf main = {0}, html = {0};
+	struct es_err err = {0};
 
-	buf_addf(&html, "<!DOCTYPE html>\n<html lang=\"en\"><head>"
-	    "<meta charset=\"utf-8\"><meta name=\"viewport\" content="
-	    "\"width=device-width, initial-scale=1\"><title>%s</title></head>"
-	    "<body><main><h1>%s</h1><p>%s</p><p><a href=\"/\">Home</a></p>"
-	    "</main></body></html>\n", title, title, text);
-	web_respond(r, status, "text/html; charset=utf-8", buf_span(&html));
+	buf_addf(&main, "<main id=\"page\"><h1>%s</h1><p>%s</p>"
+	    "<p><a href=\"/\">Home</a></p></main>", title, text);
+	if (page_document(r->web->pages, NULL, buf_span(&main), SPAN_NONE, 0,
+	    &html, &err) < 0)
+		web_respond_text(r, status, text);
+	else
+		web_respond(r, status, "text/html; charset=utf-8",
+		    buf_span(&html));
+	buf_free(&main);
 	buf_free(&html);
 }
 

@@ -1,5 +1,5 @@
 /*
- * GET /public/…: files of APP/public, and es.js of share/es/www.  A path is
+ * GET /public/…: files of APP/public, and es.js and es.css of share/es/www.  A path is
  * decoded once; each segment is opened below the one before, and no link is
  * followed, so nothing outside of the directory is reached.
  */
@@ -134,7 +134,8 @@ void web_static(struct request *r)
 	if (decode_path(encoded, &path) == 0) {
 		if (r->web->public_fd >= 0)
 			fd = open_below(r->web->public_fd, path.p);
-		if (fd < 0 && strcmp(path.p, "es.js") == 0)
+		if (fd < 0 && (strcmp(path.p, "es.js") == 0 ||
+		    strcmp(path.p, "es.css") == 0))
 			fd = open_below(r->web->share_fd, path.p);
 	}
 	if (fd < 0)

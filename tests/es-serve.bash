@@ -2,9 +2,10 @@
 #
 # What the tests of es-serve share; loaded behind helper.
 
-# serve [FLAG...]: on a free port; sets url, port, token.
+# serve [FLAG...]: the app in $app, else in app/, on a free port; sets server,
+# url, port, token.
 serve() {
-    start serve es-serve -l 127.0.0.1:0 "$@" app
+    start serve es-serve -l 127.0.0.1:0 "$@" "${app-app}"
     server=$pid
     within 10 lines serve.out 1
     url=$(sed 's#/?token=.*##' serve.out)

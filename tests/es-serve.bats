@@ -69,10 +69,27 @@ END
     assert_equal "$(cat body)" 'body { margin: 2em; }'
     request GET /public/es.js
     assert_equal "$status" 200
+    refute_output --partial es.css
+    # What is no page looks like one.
     request GET /no/such/page
     assert_equal "$status" 404
+    run cat body
+    assert_output --partial '<title>app</title>'
+    assert_output --partial '/public/style.css'
+    assert_output --partial '<main id="page"><h1>Not found</h1>'
     request GET '/p1?as_of=3'
     assert_equal "$status" 400
+}
+
+@test "an app without a style sheet has that of es" {
+    rm -r app/public
+    serve --no-react
+    request GET /p1
+    assert_equal "$(grep -c '<link rel="stylesheet" href="/public/es.css">' body)" 1
+    request GET /public/es.css
+    assert_equal "$status" 200
+    assert_equal "$(header content-type)" 'text/css; charset=utf-8'
+    assert_regex "$(cat body)" '\.es-form \{'
 }
 
 @test "a command: 202, its outcome, and only for who sent it" {

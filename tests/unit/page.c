@@ -275,6 +275,7 @@ static void test_document(void)
 	    "<title>Home &amp; more</title>\n"
 	    "<link rel=\"stylesheet\" href=\"/public/a%%20b.css\">\n"
 	    "<link rel=\"stylesheet\" href=\"/public/b.css\">\n"
+	    "<link rel=\"icon\" href=\"data:,\">\n"
 	    "<script type=\"module\" src=\"/public/es.js\"></script>\n"
 	    "</head>\n<body data-es-updates=\"/updates?page=%%2F&amp;x\" "
 	    "data-es-since=\"%s:7\"><header>top</header><main>x</main>"
