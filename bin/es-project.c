@@ -342,6 +342,7 @@ static int follow(struct job *j, struct es_err *err)
 
 		bell_clear(bell);
 		if (store_check_same(j->store, err) < 0 ||
+		    store_check_files(j->store, err) < 0 ||
 		    view_step(j->view, &more, err) < 0)
 			r = -1;
 		tell(j);

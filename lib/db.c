@@ -266,6 +266,11 @@ static int queue_for_lock(struct db *db, int wait_ms, struct es_err *err)
 	return r;
 }
 
+static void unlock(struct db *db)
+{
+	sys_unlock(db->lock_fd, 0, 1, NULL);
+}
+
 /*
  * A lock file that was removed excludes nobody who opens the next one: what is
  * locked must be what has the name.
@@ -283,12 +288,13 @@ static int take_lock(struct db *db, int wait_ms, struct es_err *err)
 		if (open_beside(db->path, "-lock", &db->lock_fd, err) < 0)
 			return -1;
 	}
-	return r < 0 ? es_err_at(err, "%s-lock", db->path) : r;
-}
-
-static void unlock(struct db *db)
-{
-	sys_unlock(db->lock_fd, 0, 1, NULL);
+	if (r < 0)
+		return es_err_at(err, "%s-lock", db->path);
+	if (r == 0 && db_check_files(db, err) < 0) {
+		unlock(db);
+		return -1;
+	}
+	return r;
 }
 
 static int lock(struct db *db, struct es_err *err)
@@ -362,13 +368,26 @@ static bool wal_is_large(struct db *db)
 	    SQLITE_OK && bytes > WAL_BYTES;
 }
 
+/* Who opens the file now does not find what only the -wal holds. */
+static void save_wal(struct db *db)
+{
+	if (queue_for_lock(db, 1000, NULL) != 0)
+		return;
+	if (db_wal_removed(db))
+		sqlite3_wal_checkpoint_v2(db->h, "main",
+		    SQLITE_CHECKPOINT_FULL, NULL, NULL);
+	unlock(db);
+}
+
 /*
  * The last connection that closes would checkpoint outside the lock; so it may
  * only do so here, under the lock, and does when the WAL has grown.
  */
 static void close_handle(struct db *db)
 {
-	if (db->mode != DB_READ &&
+	if (db->mode != DB_READ && db_wal_removed(db))
+		save_wal(db);
+	else if (db->mode != DB_READ &&
 	    (db->frames > CLOSE_FRAMES || wal_is_large(db)) &&
 	    take_lock(db, 1000, NULL) == 0)
 		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
@@ -390,6 +409,7 @@ void db_close(struct db *db)
 		close(db->lock_fd);
 	if (db->bell_fd >= 0)
 		close(db->bell_fd);
+	db_forget_files(db);
 	free(db->path);
 	free(db);
 }

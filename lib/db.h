@@ -20,12 +20,21 @@
 #define ES_DB_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 #include "buf.h"
 
 enum db_mode {
 	DB_READ,	/* never writes and never checkpoints */
 	DB_WRITE,
 	DB_CREATE	/* makes the file when it is not there */
+};
+
+#define DB_BESIDE 2		/* -wal and -shm */
+
+struct db_file {
+	char *path;		/* NULL: not known */
+	dev_t device;
+	ino_t inode;
 };
 
 struct db {
@@ -40,6 +49,7 @@ struct db {
 	bool frozen;		/* opened as a file that nobody writes */
 	int64_t modified;	/* the file's time, when opened so */
 	sqlite3_stmt *begin, *commit;
+	struct db_file beside[DB_BESIDE];
 };
 
 /*
@@ -56,6 +66,20 @@ void db_close(struct db *);		/* rolls back what is open */
  * which such a reader would not see.
  */
 bool db_outdated(const struct db *);
+
+/*
+ * Whoever removes the -wal or the -shm of a file that is in use cuts those who
+ * have it open off from those who open it afterwards: what either of them
+ * writes is lost, or overwrites the other's.  Once db_know_files() was called,
+ * which is to be after the first read, db_begin() and all that checkpoints
+ * refuse that; who only reads asks db_check_files().  While it is just the -wal
+ * that is gone, db_close() brings what it holds into the file.
+ */
+int db_know_files(struct db *, struct es_err *);
+int db_check_files(const struct db *, struct es_err *);
+void db_forget_files(struct db *);
+/* The -wal, and nobody has written another one. */
+bool db_wal_removed(const struct db *);
 
 /* "file:PATH?mode=ro": as what this reader's file can be attached. */
 void db_uri(const struct db *, struct buf *out);

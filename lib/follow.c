@@ -1,19 +1,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bell.h"
 #include "findint.h"
 #include "follow.h"
-#include "sys.h"
 
 #define POLL_MS 1000		/* behind the bell, should a ring be missed */
-
-struct file {
-	dev_t device;
-	ino_t inode;		/* 0: there is none */
-};
 
 struct follow {
 	struct store **store;
@@ -24,45 +17,7 @@ struct follow {
 	/* the newest message that was there, to know the log again */
 	int64_t position;
 	char id[MESSAGE_ID_BYTES + 1];
-	struct file wal, shm;
 };
-
-static struct file file_of(const char *store, const char *suffix)
-{
-	char *name = sys_beside(store, suffix, NULL);
-	struct file f = {0};
-	struct stat st;
-
-	if (name && stat(name, &st) == 0)
-		f = (struct file){st.st_dev, st.st_ino};
-	free(name);
-	return f;
-}
-
-static bool same_file(struct file a, struct file b)
-{
-	return a.inode == b.inode && a.device == b.device;
-}
-
-static void know_files(struct follow *f)
-{
-	f->wal = file_of(store_path(*f->store), "-wal");
-	f->shm = file_of(store_path(*f->store), "-shm");
-}
-
-/*
- * What is open are then files without a name, to which nobody writes.  Who reads
- * a file that does not change has none; store_check_same() watches for him.
- */
-static bool files_renewed(const struct follow *f)
-{
-	const char *path = store_path(*f->store);
-
-	if ((*f->store)->db->frozen)
-		return false;
-	return !same_file(f->wal, file_of(path, "-wal")) ||
-	    !same_file(f->shm, file_of(path, "-shm"));
-}
 
 static int remember(struct follow *f, struct es_err *err)
 {
@@ -133,7 +88,6 @@ static int open_again(struct follow *f, struct es_err *err)
 	f->bounds.limit = left;
 	if (find_open(*f->store, f->query, &f->bounds, 0, f->find, err) < 0)
 		return -1;
-	know_files(f);
 	return remember(f, err);
 }
 
@@ -154,7 +108,6 @@ int follow_begin(struct store **s, struct find **find, const struct query *q,
 		follow_end(f);
 		return -1;
 	}
-	know_files(f);
 	*out = f;
 	return 0;
 }
@@ -172,7 +125,12 @@ int follow_more(struct follow *f, struct es_err *err)
 	bell_clear(f->bell);
 	if (store_check_same(*f->store, err) < 0)
 		return -1;
-	if (files_renewed(f))
+	/*
+	 * What are open may be files without a name, to which nobody writes.
+	 * Who reads a file that does not change has none; store_check_same()
+	 * watches for him.
+	 */
+	if (store_check_files(*f->store, NULL) < 0)
 		return open_again(f, err);
 	return check_log(f, err) < 0 || find_more(*f->find, err) < 0 ||
 	    remember(f, err) < 0 ? -1 : 0;

@@ -98,7 +98,7 @@ static int keep_alive(struct runner *r, bool *progress, struct es_err *err)
 	if (now < r->claim_at)
 		return 0;
 	/* What another store gets, this one's head does not tell. */
-	if (store_check_file(r->store, err) < 0)
+	if (store_check_files(r->store, err) < 0)
 		return -1;
 	r->claim_at = now + CLAIM_MS;
 	for (i = 0; i < r->n_lanes; i++) {
@@ -247,7 +247,7 @@ static bool drained(struct runner *r, int64_t *until)
 	return running == 0 || sys_monotonic() >= *until;
 }
 
-int runner_run(struct runner *r, struct es_err *err)
+static int run(struct runner *r, struct es_err *err)
 {
 	int64_t until = 0;
 
@@ -270,4 +270,16 @@ int runner_run(struct runner *r, struct es_err *err)
 		if (wait_for_something(r) < 0)
 			return es_fail_nomem(err);
 	}
+}
+
+int runner_run(struct runner *r, struct es_err *err)
+{
+	struct es_err gone;
+
+	if (run(r, err) == 0)
+		return 0;
+	/* What is read of files that nobody else has may fail in any way. */
+	if (store_check_files(r->store, &gone) < 0)
+		*err = gone;
+	return -1;
 }

@@ -53,7 +53,7 @@ static int empty_catalog(struct store *s, struct es_err *err)
 	return catalog_parse("catalog", "{}", 2, &s->catalog, err);
 }
 
-static int read_inode(struct store *s, struct es_err *err)
+static int know_files(struct store *s, struct es_err *err)
 {
 	struct stat st;
 
@@ -61,7 +61,7 @@ static int read_inode(struct store *s, struct es_err *err)
 		return es_fail_errno(err, "%s", s->db->path);
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
-	return 0;
+	return db_know_files(s->db, err);
 }
 
 static int open_rest(struct store *s, struct es_err *err)
@@ -75,7 +75,7 @@ static int open_rest(struct store *s, struct es_err *err)
 		    "%s: an empty file, no store: make one with es-init",
 		    s->db->path);
 	s->format = known;
-	return read_inode(s, err) < 0 || read_identity(s, err) < 0 ||
+	return know_files(s, err) < 0 || read_identity(s, err) < 0 ||
 	    prepare(s, err) < 0 ||
 	    names_open(s->db, &s->names, err) < 0 ||
 	    index_open(s->db->h, s->secret, &s->index, err) < 0 ||
@@ -191,6 +191,11 @@ int store_check_file(const struct store *s, struct es_err *err)
 	    " opened", s->db->path);
 }
 
+int store_check_files(const struct store *s, struct es_err *err)
+{
+	return store_check_file(s, err) < 0 ? -1 : db_check_files(s->db, err);
+}
+
 int store_check_same(struct store *s, struct es_err *err)
 {
 	bool same;
@@ -301,8 +306,11 @@ int64_t store_catalog_at(const struct store *s)
 
 int store_begin(struct store *s, struct es_err *err)
 {
-	if (db_begin(s->db, err) < 0)
+	if (db_begin(s->db, err) < 0) {
+		/* If it was replaced, its -wal is gone as well. */
+		store_check_file(s, err);
 		return -1;
+	}
 	s->open = true;
 	s->broken = s->epoch_begun = false;
 	s->before = s->head;

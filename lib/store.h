@@ -55,6 +55,8 @@ struct db *store_db(struct store *);
 int store_check_same(struct store *, struct es_err *err);
 /* The file alone: for those to whom a new epoch is no other log. */
 int store_check_file(const struct store *, struct es_err *err);
+/* The file, its -wal and its -shm: for those who do not open it again. */
+int store_check_files(const struct store *, struct es_err *err);
 
 /* The position of the newest message, 0 when there is none. */
 int store_head(struct store *, int64_t *head, struct es_err *err);

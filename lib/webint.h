@@ -31,7 +31,6 @@
 #define WEB_SEND_PER_MS 64		/* bytes of it a ms, at least */
 
 #define WEB_COMMIT_MS 10000		/* a command waits for other writers */
-#define WEB_BESIDE 2			/* files beside the store that are open */
 
 #define SESSION_TEXT 33			/* 128 bits in hex, and NUL */
 #define TOKEN_TEXT 65
@@ -86,7 +85,6 @@ struct web {
 	struct app *app;
 	char *store_path;
 	struct store *store;
-	ino_t beside[WEB_BESIDE];	/* the inodes of -wal and -shm */
 	int64_t checked_at;		/* whether it is still the same; 0: to
 					   be done at once */
 	struct pages *pages;

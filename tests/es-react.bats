@@ -473,6 +473,31 @@ END
     assert_equal "$(json seats .workers)" 0
 }
 
+@test "-f ends when the -wal or the -shm is removed, and nothing is lost" {
+    some() { [ "$(count -t shows.seat_taken)" -eq "$1" ]; }
+    for file in es.db-wal es.db-shm; do
+        es-init
+        rules
+        start react es-react -q -f seats.jq
+        es-append -q -t shows.take_seat --kind command show_id=s1
+        within 20 some 1
+        rm "$file"
+        # Stored, or not acknowledged: only who has the -wal knows the store.
+        accepted=0
+        ! es-append -q -t shows.take_seat --kind command show_id=s2 \
+            2>append.err || accepted=1
+        finish 20 "$pid"
+        assert_equal "$status" 1
+        stderr=$(cat react.err) assert_error_line es-react \
+            "$file: is gone, or another file than the one that was opened"
+        assert_equal "$(count -t shows.take_seat)" $((1 + accepted))
+        es-react -q seats.jq
+        some $((1 + accepted))
+        es-check
+        es-init --delete --force
+    done
+}
+
 @test "stop and start while it runs" {
     es-init
     rules

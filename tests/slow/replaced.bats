@@ -78,6 +78,72 @@ END
     unharmed
 }
 
+# Nothing that was acknowledged is lost, and no position given twice.
+whole() {
+    es-query -t a.in | jq -r .payload.x | sort >stored
+    sort acknowledged | comm -23 - stored >lost
+    assert_equal "$(cat lost)" ''
+    assert_equal "$(es-query | jq .position)" \
+        "$(seq "$(es-query --count)")"
+    es-react -q app
+    assert_equal "$(es-query --count -t a.out)" "$(wc -l <stored)"
+    es-check
+}
+
+@test "es-react -f ends when the -wal or -shm is removed among writers" {
+    for file in es.db-wal es.db-shm; do
+        start react es-react -q -f app
+        react=$pid
+        within 20 decided 2
+        es-query -t a.in | jq -r .payload.x >acknowledged
+        for ((i = 10; i < 40; i++)); do
+            ! es-append -q -t a.in x="$i" 2>>append.err ||
+                echo "$i" >>acknowledged
+            [ "$i" -ne 20 ] || rm "$file"
+        done
+        finish 30 "$react"
+        assert_equal "$status" 1
+        run cat react.err
+        assert_output "es-react: $file: is gone, or another file than the one that was opened"
+        whole
+        es-copy -q -s other.db --force es.db
+        es-append -q -t a.in x=2
+    done
+}
+
+@test "es-react -f ends when both are removed, and es-project -f with either" {
+    start react es-react -q -f app
+    within 20 decided 2
+    # With all of it in the file.
+    es-copy -q whole.db
+    rm es.db-wal es.db-shm
+    mv whole.db es.db
+    finish 30 "$pid"
+    assert_equal "$status" 1
+    cat >sum.jq <<'END'
+def about: {partition_by: ["x"]};
+def initial: 0;
+def evolve($e): apply($e; "a.out"; . + 1);
+END
+    for files in es.db-wal es.db-shm 'es.db-wal es.db-shm'; do
+        es-copy -q --force whole.db
+        start project es-project -q -f sum.jq
+        es-append -q -t a.out x=5
+        seen() { es-project -q sum.jq && [ "$(sqlite3 -readonly es.db.views/sum.db "select state from sum where x = '5'")" ]; }
+        within 20 seen
+        # shellcheck disable=SC2086 # one or two words
+        rm $files
+        finish 30 "$pid"
+        assert_equal "$status" 1
+        run cat project.err
+        assert_output --regexp '^es-project: es\.db-(wal|shm): is gone, or another file'
+        rm -f es.db-wal es.db-shm
+        mv whole.db es.db
+        es-project -q sum.jq
+        es-check
+    done
+}
+
 @test "es-serve acknowledges no command into a store that was replaced" {
     start serve es-serve -l 127.0.0.1:0 app
     within 10 grep -q token serve.out
