@@ -18,6 +18,11 @@
  * time for which the store is locked is bounded by ANSWER_LOCKED_MS and by what
  * one decision may take.
  *
+ * A single command, whose answer somebody waits for, is appended while the
+ * worker decides it, unless others append as well: in a transaction that is
+ * rolled back when nothing is to be stored, or the answer takes longer than
+ * ANSWER_LOCKED_MS.
+ *
  * A command that the log holds is given the outcome that it has, or one now.
  *
  * answers_given() has a history in memory instead of a store, which then holds

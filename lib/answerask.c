@@ -114,15 +114,11 @@ void attempt_again(struct attempt *t)
 		attempt_fail(t, &err);
 }
 
-static void ask(struct attempt *t)
+static void submit(struct attempt *t)
 {
 	struct answers *a = t->a;
 	struct es_err err = {0};
 
-	if (t->stale)
-		attempt_again(t);
-	if (t->state != ATTEMPT_NEW)
-		return;
 	t->appended = a->appended;
 	if (store_head(a->store, &t->read_at, &err) < 0 ||
 	    fold_submit(a->fold, JQ_DECIDE, &t->p, t->read_at,
@@ -132,6 +128,23 @@ static void ask(struct attempt *t)
 	}
 	t->state = ATTEMPT_ASKED;
 	a->asked++;
+}
+
+/* All that is looked up of one command is read in one snapshot. */
+static void ask(struct answers *a, size_t i)
+{
+	struct attempt *t = answers_at(a, i);
+	struct es_err err = {0};
+
+	if (db_read_begin(store_db(a->store), &err) < 0) {
+		attempt_fail(t, &err);
+		return;
+	}
+	if (t->stale)
+		attempt_again(t);
+	if (t->state == ATTEMPT_NEW && !has_to_wait(a, i))
+		submit(t);
+	db_read_end(store_db(a->store));
 }
 
 void answer_add(struct answers *a)
@@ -148,12 +161,11 @@ void answer_add(struct answers *a)
 		a->clock = now;
 	t->now = a->clock;
 	buf_truncate(&t->key, 0);
+	t->stale = true;
 	if (attempt_begin(t, &t->fault) < 0)
 		attempt_fail(t, &t->fault);
 	else
-		attempt_again(t);
-	if (t->state == ATTEMPT_NEW && !has_to_wait(a, a->n - 1))
-		ask(t);
+		ask(a, a->n - 1);
 }
 
 void answers_ask(struct answers *a)
@@ -162,8 +174,9 @@ void answers_ask(struct answers *a)
 
 	for (i = a->done; i < a->n; i++)
 		if (answers_at(a, i)->state == ATTEMPT_NEW &&
-		    !attempt_must_be_inside(answers_at(a, i)) && !has_to_wait(a, i))
-			ask(answers_at(a, i));
+		    !attempt_must_be_inside(answers_at(a, i)) &&
+		    !has_to_wait(a, i))
+			ask(a, i);
 }
 
 /* ---- waiting for it ---- */
@@ -209,7 +222,23 @@ int answers_wait(struct answers *a, size_t n, struct es_err *err)
 		if (first->state == ATTEMPT_KNOWN &&
 		    sys_monotonic() > until)
 			return 0;
-		if (fold_wait(a->fold, err) < 0)
+		if (fold_wait(a->fold, -1, err) < 0)
+			return -1;
+	}
+}
+
+int answers_wait_first(struct answers *a, int64_t until, struct es_err *err)
+{
+	const struct attempt *t = answers_at(a, a->done);
+	int64_t left;
+
+	for (;;) {
+		if (collect(a, err) < 0)
+			return -1;
+		left = until - sys_monotonic();
+		if (t->state != ATTEMPT_ASKED || left <= 0)
+			return 0;
+		if (fold_wait(a->fold, (int)left, err) < 0)
 			return -1;
 	}
 }

@@ -290,10 +290,12 @@ static bool same_line(struct span stored, const struct buf *decided)
 }
 
 /* The handler was told when the command is stored, and what. */
-static int put_command(struct attempt *t, bool *written, struct es_err *err)
+int attempt_put_command(struct attempt *t, bool *written, struct es_err *err)
 {
 	struct appended stored;
 
+	*written = false;
+	t->out.stored = 0;
 	if (store_append(t->a->store, &t->d, &stored, err) < 0) {
 		t->out.bad_command = true;
 		return -1;
@@ -306,15 +308,19 @@ static int put_command(struct attempt *t, bool *written, struct es_err *err)
 	return t->a->fold ? !same_line(stored.line, &t->line) : 0;
 }
 
+static int know_handler(struct answers *a, struct es_err *err)
+{
+	return a->handler_id ? 0 : store_handler(a->store, a->handler->name,
+	    a->handler->hash, buf_span(&a->definition), &a->handler_id, err);
+}
+
 static int record(struct attempt *t, int64_t command, int64_t first,
     int64_t last, struct es_err *err)
 {
 	struct answers *a = t->a;
-	int64_t handler;
 
-	return store_handler(a->store, a->handler->name, a->handler->hash,
-	    buf_span(&a->definition), &handler, err) < 0 ? -1 :
-	    decide_record(a->store, a->handler, command, handler, &t->p,
+	return know_handler(a, err) < 0 ? -1 :
+	    decide_record(a->store, a->handler, command, a->handler_id, &t->p,
 	    t->read_at, t->conflicts + 1, t->out.kind == ANSWER_REJECTED ?
 	    OUTCOME_REJECTED : OUTCOME_DECIDED, first, last, err);
 }
@@ -326,12 +332,10 @@ int attempt_put(struct attempt *t, bool *written, struct es_err *err)
 	int r;
 
 	*written = false;
-	t->out.stored = t->position;
-	if (!t->position) {
-		r = put_command(t, written, err);
-		if (r != 0)
-			return r;
-	}
+	if (t->position)
+		t->out.stored = t->position;
+	else if (!t->ahead && (r = attempt_put_command(t, written, err)) != 0)
+		return r;
 	*written = true;
 	if (t->out.kind == ANSWER_REJECTED) {
 		if (decide_append_rejection(a->store, &t->m,
@@ -347,4 +351,10 @@ int attempt_put(struct attempt *t, bool *written, struct es_err *err)
 	if (last > t->out.stored)
 		t->out.stored = last;
 	return r;
+}
+
+void answers_rollback(struct answers *a)
+{
+	store_rollback(a->store);
+	a->handler_id = 0;
 }

@@ -64,7 +64,7 @@ static int store_it(struct attempt *t, struct es_err *err)
 	if (r == 0)
 		r = store_commit(s, err);
 	if (r != 0)
-		store_rollback(s);
+		answers_rollback(t->a);
 	return r;
 }
 

@@ -44,6 +44,7 @@ struct attempt {
 	bool read;		/* the answer depends on what was read */
 	bool told;		/* it is an outcome of before */
 	bool inside;		/* decided in the open transaction */
+	bool ahead;		/* the command is in there already */
 	bool faulted;		/* `fault` is what came of it, */
 	bool certain;		/* whatever has changed */
 	bool stale;		/* what was prepared is of before */
@@ -77,6 +78,8 @@ struct answers {
 	int64_t appended;	/* messages, by this process */
 	int64_t newest;		/* the last of them */
 	int64_t inside_us;	/* what a decision inside takes, about */
+	int caution;		/* commands not to be put ahead of their answer */
+	int64_t handler_id;	/* in the store; 0: to be looked up */
 };
 
 /* ---- answer.c ---- */
@@ -118,8 +121,12 @@ int attempt_changed(struct attempt *, struct es_err *err);
 /*
  * In the transaction: append command, events and outcome.  1: it cannot stand
  * as it was decided; *written: and the transaction has to be rolled back.
+ * Unless t->ahead, the first does what the second does of the command.
  */
 int attempt_put(struct attempt *, bool *written, struct es_err *err);
+int attempt_put_command(struct attempt *, bool *written, struct es_err *err);
+/* Nothing of the open transaction is to be in the log. */
+void answers_rollback(struct answers *);
 
 /* ---- answerask.c ---- */
 
@@ -140,6 +147,8 @@ void answers_ask(struct answers *);
  * worker for himself.
  */
 int answers_wait(struct answers *, size_t n, struct es_err *err);
+/* Wait for the oldest one's decision until then, in monotonic ms. */
+int answers_wait_first(struct answers *, int64_t until, struct es_err *err);
 
 /* ---- answerexec.c ---- */
 

@@ -6,6 +6,8 @@
 
 /* ---- a transaction ---- */
 
+#define CAUTION 16
+
 struct round {
 	struct answers *a;
 	bool open, undone;
@@ -140,7 +142,7 @@ static void undo(struct round *r, size_t n)
 	struct answers *a = r->a;
 	size_t i;
 
-	store_rollback(a->store);
+	answers_rollback(a);
 	r->open = false;
 	r->undone = true;
 	fold_forget(a->fold);
@@ -192,11 +194,11 @@ static int commit(struct round *r, struct es_err *err)
 		return 0;
 	if (store_head(a->store, &head, NULL) == 0 &&
 	    head == store_before(a->store)) {
-		store_rollback(a->store);
+		answers_rollback(a);
 		return 0;
 	}
 	if (store_commit(a->store, err) < 0) {
-		store_rollback(a->store);
+		answers_rollback(a);
 		fold_forget(a->fold);
 		return -1;
 	}
@@ -237,6 +239,81 @@ static int store_some(struct answers *a, size_t n, struct es_err *err)
 	return -1;
 }
 
+/* ---- one that is waited for ---- */
+
+/*
+ * What is decided may be stored as it is: nothing came since it was read for,
+ * but its own command.
+ */
+static int store_decided(struct round *r, struct attempt *t,
+    struct es_err *err)
+{
+	struct answers *a = r->a;
+	struct es_err fault = {0};
+	bool written;
+
+	if (attempt_put(t, &written, &fault) < 0) {
+		buf_truncate(&t->out.lines, 0);
+		attempt_fail(t, &fault);
+		return 0;
+	}
+	if (commit(r, err) < 0)
+		return -1;
+	r->open = false;
+	a->caution = 0;
+	a->done++;
+	return 0;
+}
+
+static int put_ahead(struct round *r, struct attempt *t, struct es_err *err)
+{
+	struct store *s = r->a->store;
+	struct es_err ignored;
+	bool written;
+
+	if (store_before(s) != t->read_at || !store_set_now(s, t->now) ||
+	    attempt_put_command(t, &written, &ignored) != 0)
+		return 0;
+	if (answers_wait_first(r->a, r->until, err) < 0)
+		return -1;
+	if (t->state != ATTEMPT_KNOWN || attempt_stores_nothing(t))
+		return 0;
+	t->ahead = true;
+	return store_decided(r, t, err);
+}
+
+/*
+ * Whoever sends one command and waits for its answer waits less when the
+ * command is appended while the worker decides it.  That keeps others from the
+ * store for longer, and is in vain when one of them was quicker, when the
+ * answer is no, or comes too late: then it is taken back, to be stored as it is
+ * otherwise, and not tried again soon.
+ */
+static int store_ahead(struct answers *a, struct es_err *err)
+{
+	struct attempt *t = answers_at(a, a->done);
+	struct round r = {.a = a};
+	int result;
+
+	if (a->n - a->done != 1 || t->state != ATTEMPT_ASKED || t->position)
+		return 0;
+	if (a->caution > 0) {
+		a->caution--;
+		return 0;
+	}
+	if (begin(&r, err) < 0)
+		return -1;
+	a->caution = CAUTION;
+	result = put_ahead(&r, t, err);
+	t->ahead = false;
+	if (!r.open)
+		return result;
+	answers_rollback(a);
+	t->out.stored = 0;
+	t->out.bad_command = false;
+	return result;
+}
+
 /* ---- all of it ---- */
 
 static int run_plain(struct answers *a, struct es_err *err)
@@ -267,7 +344,11 @@ int answers_run(struct answers *a, bool all, struct es_err *err)
 		return answers_execute(a, all, err);
 	while (a->done < a->n && (all || a->done == 0)) {
 		answers_ask(a);
+		if (store_ahead(a, err) < 0)
+			return -1;
 		n = a->n - a->done;
+		if (n == 0)
+			break;
 		/* While the half is stored the worker has the other one. */
 		if (!all)
 			n = (n + 1) / 2;

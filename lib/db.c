@@ -393,6 +393,7 @@ static void close_handle(struct db *db)
 		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
 		    NULL);
 	sqlite3_finalize(db->begin);
+	sqlite3_finalize(db->read_begin);
 	sqlite3_finalize(db->commit);
 	sqlite3_close_v2(db->h);
 }
@@ -545,7 +546,8 @@ int db_seize(struct db *db, bool whole, struct es_err *err)
 
 int db_read_begin(struct db *db, struct es_err *err)
 {
-	if (db_exec(db, "begin", err) < 0)
+	if (db_prepare_once(db, "begin", &db->read_begin, err) < 0 ||
+	    db_done(db, db->read_begin, err) < 0)
 		return -1;
 	db->reading = true;
 	return 0;
@@ -555,6 +557,7 @@ void db_read_end(struct db *db)
 {
 	if (!db->reading)
 		return;
-	sqlite3_exec(db->h, "commit", NULL, NULL, NULL);
+	if (db_prepare_once(db, "commit", &db->commit, NULL) == 0)
+		db_done(db, db->commit, NULL);
 	db->reading = false;
 }

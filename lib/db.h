@@ -48,7 +48,7 @@ struct db {
 	int lock_fd, bell_fd, frames;
 	bool frozen;		/* opened as a file that nobody writes */
 	int64_t modified;	/* the file's time, when opened so */
-	sqlite3_stmt *begin, *commit;
+	sqlite3_stmt *begin, *read_begin, *commit;
 	struct db_file beside[DB_BESIDE];
 };
 

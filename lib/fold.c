@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "foldint.h"
+#include "sys.h"
 
 /* ---- memory ---- */
 
@@ -231,15 +232,21 @@ static int take_in(struct fold *f, struct es_err *err)
 	return 1;
 }
 
-int fold_wait(struct fold *f, struct es_err *err)
+int fold_wait(struct fold *f, int most_ms, struct es_err *err)
 {
+	int64_t until = sys_monotonic() + most_ms, left;
 	struct pollfd fds[PROC_FDS];
-	int n, r;
+	int n, r, timeout;
 
 	while ((r = take_in(f, err)) == 0 && f->first_request) {
+		timeout = jqrun_timeout(f->jqrun);
+		left = until - sys_monotonic();
+		if (most_ms >= 0 && left <= 0)
+			return 0;
+		if (most_ms >= 0 && (timeout < 0 || timeout > left))
+			timeout = (int)left;
 		n = jqrun_poll(f->jqrun, fds);
-		if (poll(fds, (nfds_t)n, jqrun_timeout(f->jqrun)) < 0 &&
-		    errno != EINTR)
+		if (poll(fds, (nfds_t)n, timeout) < 0 && errno != EINTR)
 			return es_fail_errno(err, "poll");
 	}
 	return r;
@@ -336,7 +343,7 @@ int fold_call(struct fold *f, enum jqrun_op op, const struct partition *p,
 	if (fold_submit(f, op, p, up_to, message, NULL, err) < 0)
 		return -1;
 	while ((r = fold_next(f, out, err)) == 0)
-		if (fold_wait(f, err) < 0)
+		if (fold_wait(f, -1, err) < 0)
 			return -1;
 	return r < 0 ? -1 : 0;
 }

@@ -121,8 +121,11 @@ void fold_result_free(struct fold_result *);
 
 /* 1, 0 when none is complete yet (poll the jqrun), -1. */
 int fold_next(struct fold *, struct fold_result *, struct es_err *err);
-/* Wait for at least one reply; 0 also when nothing is under way. */
-int fold_wait(struct fold *, struct es_err *err);
+/*
+ * Wait for at least one reply, at most so many milliseconds (-1: for ever); 0
+ * also when nothing is under way.
+ */
+int fold_wait(struct fold *, int most_ms, struct es_err *err);
 size_t fold_pending(const struct fold *);
 /* Nothing else may be under way. */
 int fold_call(struct fold *, enum jqrun_op op, const struct partition *,

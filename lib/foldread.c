@@ -83,9 +83,12 @@ static int send_batch(struct fold *f, struct op *o, bool *fresh,
 	if (submit_request(f, o, false, *fresh, err) < 0)
 		return -1;
 	*fresh = false;
+	/* Who waits holds no snapshot; the next page has its own. */
+	if (f->store)
+		db_read_end(store_db(f->store));
 	/* The batch is empty now: others may be submitted again meanwhile. */
 	while (o->requests > BATCHES_AHEAD && !stopped(o))
-		if (fold_wait(f, err) < 0)
+		if (fold_wait(f, -1, err) < 0)
 			return -1;
 	return 0;
 }
@@ -243,7 +246,7 @@ static int submit_once(struct fold *f, struct op *o, struct es_err *err)
 	empty_batch(&f->batch);
 	/* When it was lost on the way, what is under way is lost as well. */
 	while (o->lost && !o->answered && o->requests > 0)
-		if (fold_wait(f, err) < 0)
+		if (fold_wait(f, -1, err) < 0)
 			return -1;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* answer.h: what another process appends while commands are in the window. */
 #include <unistd.h>
 
-#include "answer.h"
+#include "answerimpl.h"
 #include "sys.h"
 #include "unit.h"
 
@@ -20,7 +20,11 @@ static const char source[] =
     "def decide($c): on($c; \"t.ask\"; event(\"t.told\";\n"
     "    {p: $c.payload.p, n: ., at: $c.stored_at})),\n"
     "  on($c; \"t.spend\"; require(. > 0; \"none\") | event(\"t.told\";\n"
-    "    {p: $c.payload.p, n: .}));\n";
+    "    {p: $c.payload.p, n: .})),\n"
+    "  on($c; \"t.think\"; [range(200000)] as $long | event(\"t.told\";\n"
+    "    {p: $c.payload.p, n: .})),\n"
+    "  on($c; \"t.err\"; event(\"t.told\";\n"
+    "    [range(70) | {key: \"k\\(.)\", value: .}] | from_entries));\n";
 
 static void begin(void)
 {
@@ -115,10 +119,16 @@ static void nothing_more(void)
 	check(answer_next(answers, &place) == NULL);
 }
 
+static int64_t head(void)
+{
+	int64_t position;
+
+	need(store_head(store, &position, &err) == 0);
+	return position;
+}
+
 static void test_conflict(void)
 {
-	int64_t head;
-
 	add("t.ask", "a", NULL);
 	add("t.ask", "b", NULL);
 	add("t.ask", "c", NULL);
@@ -130,8 +140,7 @@ static void test_conflict(void)
 	told("c", "0");
 	told("b", "107");
 	nothing_more();
-	need(store_head(store, &head, &err) == 0);
-	check_int(head, 9);
+	check_int(head(), 9);
 }
 
 static void test_rejection(void)
@@ -168,12 +177,74 @@ static void test_same_id(void)
 	check(span_is(m.type, "t.ask"));
 }
 
+/* ---- one that is waited for is put ahead of its answer ---- */
+
+static void test_ahead(void)
+{
+	int64_t before = head();
+
+	answers->caution = 0;
+	add("t.ask", "h", "ahead");
+	check_int(answers_run(answers, true, &err), 0);
+	told("h", "0");
+	check_int(answers->caution, 0);
+	check_int(head(), before + 2);
+	/* Once, however often it is sent. */
+	add("t.ask", "h", "ahead");
+	check_int(answers_run(answers, true, &err), 0);
+	told("h", "0");
+	check_int(head(), before + 2);
+	add("t.ask", "h", NULL);
+	check_int(answers_run(answers, true, &err), 0);
+	told("h", "100");
+	check_int(head(), before + 4);
+}
+
+static void test_ahead_in_vain(void)
+{
+	int64_t before = head();
+
+	/* Somebody was quicker: it is decided as of then. */
+	add("t.ask", "k", NULL);
+	meanwhile("k", 5);
+	check_int(answers_run(answers, true, &err), 0);
+	told("k", "5");
+	check(answers->caution > 0);
+	check_int(head(), before + 3);
+	/* The answer is no, and the command was never there. */
+	answers->caution = 0;
+	add("t.spend", "l", "no");
+	check_int(answers_run(answers, true, &err), 0);
+	told("l", NULL);
+	check(answers->caution > 0);
+	check_int(head(), before + 3);
+	/* The answer comes too late for it. */
+	answers->caution = 0;
+	add("t.think", "l", NULL);
+	check_int(answers_run(answers, true, &err), 0);
+	told("l", "0");
+	check(answers->caution > 0);
+	check_int(head(), before + 5);
+}
+
+/* What the handler made cannot be stored: nor is the command. */
+static void test_ahead_of_fault(void)
+{
+	int64_t before = head();
+
+	answers->caution = 0;
+	add("t.err", "n", NULL);
+	check_int(answers_run(answers, true, &err), -1);
+	check(strstr(err.text, "70 tags, more than 64") != NULL);
+	nothing_more();
+	check_int(head(), before);
+}
+
 static void test_no_retries(void)
 {
-	int64_t before, after;
+	int64_t before = head();
 
 	answers_retry(answers, 0);
-	need(store_head(store, &before, &err) == 0);
 	add("t.ask", "u", NULL);
 	add("t.ask", "u", NULL);
 	add("t.ask", "v", NULL);
@@ -185,8 +256,7 @@ static void test_no_retries(void)
 	told("u", "0");
 	told("u", "100");
 	nothing_more();
-	need(store_head(store, &after, &err) == 0);
-	check_int(after - before, 5);
+	check_int(head() - before, 5);
 }
 
 int main(void)
@@ -195,7 +265,12 @@ int main(void)
 	test_conflict();
 	test_rejection();
 	test_same_id();
+	test_ahead();
+	test_ahead_in_vain();
 	test_no_retries();
+	end();
+	begin();
+	test_ahead_of_fault();
 	end();
 	return unit_end();
 }
