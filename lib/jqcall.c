@@ -112,13 +112,17 @@ static void begin(struct jqanswer *a, enum jq_operation op, uint64_t event)
 	jqworker_begin(op, event);
 }
 
-static jv parse(struct span text, struct jqanswer *a)
+/* name: the operation that is given a message, which is warned of by it. */
+static jv parse(struct jqvm *vm, struct span text, const char *name,
+    struct jqanswer *a)
 {
-	jv v = text.n > INT32_MAX ? jv_invalid() :
-	    jv_parse_sized(text.p, (int)text.n);
+	jv v = jqvm_value(vm, text);
 
-	if (jv_is_valid(v))
+	if (jv_is_valid(v)) {
+		if (name && !vm->plain)
+			jqvm_warn_rounded(vm, name, text);
 		return v;
+	}
 	jv_free(v);
 	jqvm_fault(a, "it was given what is not JSON");
 	return jv_invalid();
@@ -133,11 +137,11 @@ static jv first_state(struct jqvm *vm, const struct jqwork *w,
 
 	begin(a, OP_INITIAL, 0);
 	if (w->state.p)
-		return parse(w->state, a);
+		return parse(vm, w->state, NULL, a);
 	if (!(jqvm_part(vm)->ops & SCAN_INITIAL))
 		return jv_null();
 	jqvm_note_rounded(vm, w->partition);
-	input = w->partition.p ? parse(w->partition, a) : jv_object();
+	input = w->partition.p ? parse(vm, w->partition, NULL, a) : jv_object();
 	if (!jv_is_valid(input))
 		return input;
 	jqvm_start(vm, OP_INITIAL, input, jv_null());
@@ -153,9 +157,8 @@ static jv evolve(struct jqvm *vm, jv state, const struct jqwork *w,
 	if (!(jqvm_part(vm)->ops & SCAN_EVOLVE))
 		return state;
 	for (i = 0; i < w->n_events && jv_is_valid(state); i++) {
-		jv event = parse(w->events[i], a);
+		jv event = parse(vm, w->events[i], "evolve", a);
 
-		jqvm_warn_rounded(vm, "evolve", w->events[i]);
 		begin(a, OP_EVOLVE, i);
 		if (!jv_is_valid(event)) {
 			jv_free(state);
@@ -200,12 +203,11 @@ static void handle(struct jqvm *vm, enum jq_operation op,
 		jqvm_fault(a, "the handler does not define it");
 		return;
 	}
-	message = parse(w->message, a);
+	message = parse(vm, w->message, op == OP_DECIDE ? "decide" : "react",
+	    a);
 	if (!jv_is_valid(message))
 		return;
-	jqvm_warn_rounded(vm, op == OP_DECIDE ? "decide" : "react",
-	    w->message);
-	jqvm_note_rounded(vm, w->message);
+	jqvm_note_rounded(vm, vm->plain ? SPAN_NONE : w->message);
 	given = jqvm_get(message, "payload");
 	jqvm_start(vm, op, jv_copy(vm->slots[w->slot]), message);
 	while (r == 0 && jv_is_valid(v = jq_next(vm->jq)))
@@ -232,7 +234,7 @@ static void render(struct jqvm *vm, enum jq_operation op,
 		return;
 	}
 	if (page)
-		message = parse(w->message, a);
+		message = parse(vm, w->message, NULL, a);
 	if (!jv_is_valid(message))
 		return;
 	jqvm_start(vm, op, page ? jv_copy(vm->slots[w->slot]) : jv_null(),

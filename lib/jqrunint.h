@@ -5,8 +5,8 @@
  *   jqprogram.c             the text: prelude, the user's part, driver
  *   jqnursery.c             the nursery: compile, fork workers
  *   jqworker.c              a worker: frames, its deadline and its end
- *   jqvm.c, jqcall.c, jqoutput.c, jqnumber.c
- *                           libjq: compile, call, take outputs
+ *   jqvm.c, jqvalue.c, jqcall.c, jqoutput.c, jqnumber.c
+ *                           libjq: compile, give, call, take outputs
  *
  * Frames are structs in the byte order of the machine, because both sides are
  * forks of one process.  A page of shared memory says what a worker is doing

@@ -87,6 +87,8 @@ struct jqvm *jqvm_new(const struct jqprogram *program)
 	vm->program = program;
 	for (i = 0; i < JQRUN_SLOTS; i++)
 		vm->slots[i] = jv_invalid();
+	for (i = 0; i < JQVM_KEYS; i++)
+		vm->keys[i] = jv_invalid();
 	vm->jq = jq_init();
 	if (!vm->jq)
 		return NULL;

@@ -2,6 +2,7 @@
  * jqvm: a compiled program in libjq's hands, in a worker.  Private to jqrun.
  *
  *   jqvm.c      compile it, begin a call
+ *   jqvalue.c   JSON text as a value
  *   jqcall.c    the calls: initial, evolve, decide, react, render, …
  *   jqoutput.c  values as JSON text, outputs, faults
  *   jqnumber.c  numbers that jq does not keep
@@ -15,6 +16,8 @@
 #include <jq.h>
 #include "json.h"
 #include "jqrunint.h"
+
+#define JQVM_KEYS 64
 
 struct jqrounded {		/* a number that jq does not keep */
 	double is;		/* what it makes of it */
@@ -30,6 +33,9 @@ struct jqvm {
 	int n_inputs, next_input;
 	jv slots[JQRUN_SLOTS];	/* invalid: empty */
 	struct json_doc doc;
+	struct buf decoded;	/* a string of it */
+	bool plain;		/* its numbers are integers that jq keeps */
+	jv keys[JQVM_KEYS];	/* of objects, as they were parsed last */
 	bool warned;		/* of a number, once a worker */
 	struct buf rounded;	/* struct jqrounded: of what is handled */
 };
@@ -44,6 +50,11 @@ static inline const struct jqpart *jqvm_part(const struct jqvm *vm)
  * message.
  */
 void jqvm_start(struct jqvm *, enum jq_operation, jv input, jv message);
+
+/* ---- jqvalue.c ---- */
+
+/* Invalid when text is not JSON.  vm->plain says whether to look at numbers. */
+jv jqvm_value(struct jqvm *, struct span text);
 
 /* ---- jqoutput.c ---- */
 

@@ -227,6 +227,7 @@ static int write_all(int fd, const struct buf *out)
 static int work(int fd, struct state *s, const struct jqframe_request *f)
 {
 	struct jqwork w;
+	int r;
 
 	read_frame(s, f, &w);
 	me.deadline = f->deadline_ms > 0 ? f->deadline_ms : 1;
@@ -236,9 +237,11 @@ static int work(int fd, struct state *s, const struct jqframe_request *f)
 	clear(&s->answer);
 	set_timer(me.deadline, me.deadline / TICKS + 1);
 	jqvm_work(me.vm, &w, &s->answer);
-	set_timer(0, 0);
 	write_frame(&s->out, &s->answer);
-	return write_all(fd, &s->out);
+	r = write_all(fd, &s->out);
+	/* Of no concern to whoever waits for the answer. */
+	set_timer(0, 0);
+	return r;
 }
 
 /* Frames that are complete are worked off and taken away. */
