@@ -11,14 +11,12 @@ def about: {reads: [
 def initial: . + {most: null, places: null, courses: 0, taken: 0, joined: false};
 
 def evolve($e):
-    apply($e; "speedrun.student_registered"; .most = $e.payload.most)
-  | apply($e; "speedrun.course_registered"; .places = $e.payload.places)
+    apply($e; "speedrun.student_registered"; . + {most: $e.payload.most})
+  | apply($e; "speedrun.course_registered"; . + {places: $e.payload.places})
   | apply($e; "speedrun.student_joined";
-        ($e.payload.student == .student) as $same
-      | ($e.payload.course == .course) as $here
-      | if $same then .courses += 1 else . end
-      | if $here then .taken += 1 else . end
-      | .joined = (.joined or ($same and $here)));
+      if $e.payload.student != .student then . + {taken: (.taken + 1)}
+      elif $e.payload.course != .course then . + {courses: (.courses + 1)}
+      else . + {joined: true} end);
 
 def decide($c):
   on($c; "speedrun.register_student";
