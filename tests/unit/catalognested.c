@@ -95,7 +95,7 @@ static void test_defaults(void)
 	    "{\"n\":3,\"t\":[]}]}");
 }
 
-/* A form has no objects: only attributes of the payload come as text. */
+/* A form's fields have paths: what is inside comes as text, too. */
 static void test_coercion(void)
 {
 	static const char rules[] = "{'a':'integer?','b':'integer?','o':"
@@ -107,7 +107,15 @@ static void test_coercion(void)
 	check_str(checked(rules, "{'o':{'i':1},'c':'on','b':''}", true),
 	    "{\"o\":{\"i\":1,\"d\":null},\"c\":true}");
 	check_str(checked(rules, "{'o':{'i':'1'},'c':'on'}", true),
+	    "{\"o\":{\"i\":1,\"d\":null},\"c\":true}");
+	check_str(checked(rules, "{'o':{'i':'x'},'c':'on'}", true),
+	    "t: o.i: must be an integer, not \"x\"");
+	check_str(checked(rules, "{'o':{'i':'1'},'c':true}", false),
 	    "t: o.i: must be an integer, not \"1\"");
+	check_str(checked("{'l':{'type':'array','items':'integer'},"
+	    "'m':{'type':'array','items':{'type':'object','payload':"
+	    "{'n':'integer?'}}}}", "{'l':['1',2,'3'],'m':[{'n':''},{'n':'4'}]}",
+	    true), "{\"l\":[1,2,3],\"m\":[{},{\"n\":4}]}");
 }
 
 static void test_rules(void)
