@@ -216,7 +216,7 @@ END
         request POST /commands/notes.write -H 'Datastar-Request: true' -d @large
         [ "$status" = 503 ]
     }
-    within 10 busy
+    within 25 busy
     assert_equal "$(header retry-after)" 1
     # What is small finds room, and there is enough left for everything else.
     request POST /commands/notes.write -H 'Datastar-Request: true' -d 'pad=p1&text=x'
