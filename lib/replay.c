@@ -19,6 +19,7 @@ static void forget(struct half *h)
 	h->answer = (struct replay_answer){0};
 	buf_truncate(&h->text, 0);
 	buf_truncate(&h->key, 0);
+	arena_reset(&h->payloads);
 	h->submitted = h->done = false;
 }
 
@@ -66,12 +67,15 @@ void replay_close(struct replay *r)
 			forget(&run->halves[s]);
 			buf_free(&run->halves[s].key);
 			buf_free(&run->halves[s].text);
+			arena_free(&run->halves[s].payloads);
 		}
 		buf_free(&run->line);
 		buf_free(&run->shown);
 		buf_free(&run->fault);
 		message_scratch_free(&run->scratch);
 	}
+	message_scratch_free(&r->scratch);
+	buf_free(&r->payload);
 	free(r->chosen);
 	free(r);
 }
@@ -229,14 +233,14 @@ static int take_results(struct replay *r, size_t side, bool *moved,
 {
 	struct side *s = &r->sides[side];
 	struct fold_result result;
-	struct half *h;
 	int got;
 
 	while ((got = fold_next(s->fold, &result, err)) > 0) {
-		h = &((struct run *)result.tag)->halves[side];
-		h->result = result;
+		struct run *run = result.tag;
+
+		run->halves[side].result = result;
 		*moved = true;
-		if (replay_answer_result(s, result.tag, h, err) < 0)
+		if (replay_answer_result(r, side, run, err) < 0)
 			return -1;
 	}
 	return got;

@@ -15,22 +15,53 @@ void replay_fault(struct half *h, struct span text)
 	h->answer.reason = buf_span(&h->text);
 }
 
-static int decided(struct half *h, struct es_err *err)
+/* As the store's catalog would have it: with its defaults, or a fault. */
+static int check_made(struct replay *r, struct half *h, struct made *made,
+    struct es_err *why, struct es_err *err)
+{
+	const struct catalog_entry *e = catalog_find(store_catalog(r->store),
+	    made->type);
+	struct draft d = {.type = made->type, .kind = KIND_EVENT,
+	    .payload = made->payload};
+
+	if (!e)
+		return 0;
+	if (catalog_check(e, &d, &r->scratch, &r->payload, why) < 0)
+		return 1;
+	if (!r->payload.n)
+		return 0;
+	made->payload = arena_copy(&h->payloads, buf_span(&r->payload));
+	return h->payloads.failed ? es_fail_nomem(err) : 0;
+}
+
+static int decided(struct replay *r, struct half *h, struct es_err *err)
 {
 	struct es_err why = {0};
 	struct replay_answer *a = &h->answer;
+	int bad = 0;
+	size_t i;
 
 	if (decide_outputs(&h->result.reply, &a->made, &a->n, err) < 0)
 		return -1;
 	a->kind = REPLAY_DECIDED;
-	if (decide_only_events(a->made, a->n, &why) < 0)
+	if (decide_only_events(a->made, a->n, &why) < 0) {
 		replay_fault(h, span_str(why.text));
-	return buf_check(&h->text, err);
+		return buf_check(&h->text, err);
+	}
+	for (i = 0; i < a->n && bad == 0; i++)
+		bad = check_made(r, h, &a->made[i], &why, err);
+	if (bad > 0) {
+		es_err_at(&why, "output %zu", i);
+		replay_fault(h, span_str(why.text));
+	}
+	return bad < 0 ? -1 : buf_check(&h->text, err);
 }
 
-int replay_answer_result(const struct side *s, struct run *run,
-    struct half *h, struct es_err *err)
+int replay_answer_result(struct replay *r, size_t side, struct run *run,
+    struct es_err *err)
 {
+	const struct side *s = &r->sides[side];
+	struct half *h = &run->halves[side];
 	const struct jqrun_reply *reply = &h->result.reply;
 	/* "FILE: " stands before it, and is another for each version. */
 	size_t skip = strlen(s->handler->path) + 2;
@@ -38,7 +69,7 @@ int replay_answer_result(const struct side *s, struct run *run,
 
 	h->done = true;
 	if (reply->result == JQ_OK)
-		return decided(h, err);
+		return decided(r, h, err);
 	if (reply->result == JQ_REJECTED) {
 		h->answer.kind = REPLAY_REJECTED;
 		h->answer.reason = reply->reason;

@@ -8,6 +8,7 @@
 #ifndef ES_REPLAYIMPL_H
 #define ES_REPLAYIMPL_H
 
+#include "arena.h"
 #include "replay.h"
 #include "upcast.h"
 
@@ -18,7 +19,8 @@ struct half {
 	bool submitted, done;
 	struct buf key;			/* its partition, as it is told apart */
 	struct fold_result result;
-	struct buf text;		/* behind the answer's spans */
+	struct buf text;		/* behind the answer's spans, */
+	struct arena payloads;		/* and what the catalog completed */
 	struct replay_answer answer;
 };
 
@@ -50,6 +52,8 @@ struct replay {
 	struct chosen *chosen;
 	size_t n, room;
 	int64_t erased;
+	struct message_scratch scratch;	/* of one check by the catalog */
+	struct buf payload;
 	size_t first, loaded;	/* of the chosen: in runs[] modulo its size */
 	bool given;		/* the first was handed out */
 	struct run runs[REPLAY_AHEAD];
@@ -58,7 +62,7 @@ struct replay {
 /* The answer is a fault. */
 void replay_fault(struct half *, struct span text);
 /* The result that came for a command is its answer. */
-int replay_answer_result(const struct side *, struct run *, struct half *,
+int replay_answer_result(struct replay *, size_t side, struct run *,
     struct es_err *err);
 /* Whether two outputs are the same but for how they are written. */
 int replay_same_made(const struct made *, const struct made *, bool *same,

@@ -149,6 +149,35 @@ TEXT
     assert_line --index 1 --partial 'only react makes commands'
 }
 
+@test "events are compared as the store's catalog would have them" {
+    lend c1 b1
+    cat >messages.json <<'END'
+{"loans.book_lent": {"payload": {"book_id": "string",
+  "days": {"type": "integer", "default": 14}}}}
+END
+    es-init -m messages.json
+    # The default is what leaving it out gives.
+    new '"loans.book_lent"; {' '"loans.book_lent"; {days: 14} + {'
+    run --separate-stderr es-diff -v old.jq new.jq
+    assert_success
+    refute_output
+    assert_stderr 'es-diff: 1 command replayed, 0 differ'
+    new '"loans.book_lent"; {' '"loans.book_lent"; {dayz: 14} + {'
+    run --separate-stderr es-diff old.jq new.jq
+    assert_failure 4
+    assert_line --index 3 '-loans.book_lent {"book_id":"b1","days":14}'
+    assert_line --index 4 '+fault: output 1: loans.book_lent: dayz: no such attribute'
+    # Two that are refused, each for something else.
+    cp new.jq other.jq
+    new '"loans.book_lent"; {' '"loans.book_lent"; {days: "x"} + {'
+    run --separate-stderr es-diff other.jq new.jq
+    assert_failure 4
+    assert_line --index 4 '+fault: output 1: loans.book_lent: days: must be an integer, not "x"'
+    run --separate-stderr es-diff -v new.jq new.jq
+    assert_success
+    assert_stderr 'es-diff: 1 command replayed, 0 differ, 1 fail in both'
+}
+
 @test "a deadline is a fault of one command" {
     lend c1 b1
     give_back c2 b1
