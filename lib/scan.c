@@ -186,17 +186,27 @@ static void note_later(const struct scan_source *s, const struct scan_call *c,
 		out->later = SCAN_NO_BROADCAST;
 }
 
-static int check_bindings(const struct scan_source *s, struct es_err *err)
+static int check_bindings(struct scan_source *s, struct es_err *err)
 {
 	size_t i;
+	int r = 0;
 
-	for (i = 0; i < s->lex.n; i++)
-		if (jqlex_is(&s->lex, i, LEX_BINDING, "ENV") ||
-		    jqlex_is(&s->lex, i, LEX_BINDING, "__prog_args"))
-			return scan_refuse(s, s->lex.v[i].line, err, "$%.*s: "
-			    NO_ENVIRONMENT, (int)s->lex.v[i].len,
-			    jqlex_text(&s->lex, i).p);
-	return 0;
+	for (i = 0; i < s->lex.n && r == 0; i++) {
+		if (!jqlex_is(&s->lex, i, LEX_BINDING, "ENV") &&
+		    !jqlex_is(&s->lex, i, LEX_BINDING, "__prog_args"))
+			continue;
+		scan_refuse(s, s->lex.v[i].line, err, "$%.*s: "
+		    NO_ENVIRONMENT, (int)s->lex.v[i].len,
+		    jqlex_text(&s->lex, i).p);
+		r = scan_note(s, err);
+	}
+	return r;
+}
+
+static void types_clear(struct scan_types *t)
+{
+	while (t->n > 0)
+		free(t->v[--t->n]);
 }
 
 static int check_calls(struct scan_source *s, struct scan *out, bool *plain,
@@ -209,20 +219,22 @@ static int check_calls(struct scan_source *s, struct scan *out, bool *plain,
 	*plain = true;
 	for (i = 0; r == 0 && i < s->n_calls; i++) {
 		note_later(s, &s->calls[i], out);
-		r = check_call(s, &s->calls[i], err);
-		if (r < 0 || !scan_is_switch(s, &s->calls[i]))
+		if (check_call(s, &s->calls[i], err) < 0) {
+			r = scan_note(s, err);
 			continue;
-		r = scan_switch_types(s, &s->calls[i], &types, err);
-		/* scan_collect() sees to what about.handles may say. */
-		if (r < 0 && s->handles) {
+		}
+		if (!scan_is_switch(s, &s->calls[i]))
+			continue;
+		if (scan_switch_types(s, &s->calls[i], &types, err) < 0) {
+			/* scan_collect() sees to what about.handles may say. */
+			r = s->handles ? 0 : scan_note(s, err);
+			types_clear(&types);
 			*plain = false;
-			r = 0;
 			continue;
 		}
 		*plain = *plain && types.n == 1 &&
 		    types.v[0][strlen(types.v[0]) - 1] != '.';
-		while (types.n > 0)
-			free(types.v[--types.n]);
+		types_clear(&types);
 	}
 	free(types.v);
 	return r;
@@ -275,6 +287,57 @@ static bool says_handles(const struct scan_source *s)
 	return false;
 }
 
+static int by_line(const void *a, const void *b)
+{
+	const struct scan_fault *x = a, *y = b;
+
+	return x->line != y->line ? x->line < y->line ? -1 : 1 :
+	    strcmp(x->text, y->text);
+}
+
+/* All that was noted, a line each. */
+static int tell_faults(struct scan_source *s, struct es_err *err)
+{
+	struct buf text = {0};
+	size_t i;
+
+	qsort(s->faults, s->n_faults, sizeof *s->faults, by_line);
+	for (i = 0; i < s->n_faults; i++) {
+		/* As two rules may say of one call, or one of two. */
+		if (i > 0 && strcmp(s->faults[i].text,
+		    s->faults[i - 1].text) == 0)
+			continue;
+		if (text.n > 0 && text.n + strlen(s->faults[i].text) + 1 >=
+		    sizeof err->text)
+			break;
+		if (text.n > 0)
+			buf_addc(&text, '\n');
+		buf_adds(&text, s->faults[i].text);
+	}
+	if (buf_check(&text, err) == 0)
+		es_fail(err, ES_FAILED, "%s", text.p);
+	buf_free(&text);
+	return -1;
+}
+
+/* -1 also for what was noted before. */
+static int judge(struct scan_source *s, struct scan *out, bool *plain,
+    struct es_err *err)
+{
+	struct es_err last = {0};
+	int r = scan_read(s, &last);
+
+	if (r == 0 && check_calls(s, out, plain, &last) == 0 &&
+	    scan_check_ops(s, out, &last) == 0 &&
+	    (s->n_faults > 0 || scan_collect(s, out, &last) == 0))
+		return s->n_faults > 0 ? tell_faults(s, err) : 0;
+	if (!last.outside && s->n_faults > 0 && scan_note(s, &last) == 0)
+		return tell_faults(s, err);
+	if (err)
+		*err = last;
+	return -1;
+}
+
 static int scan(const char *place, const char *p, size_t n, bool page,
     struct scan *out, struct es_err *err)
 {
@@ -286,10 +349,7 @@ static int scan(const char *place, const char *p, size_t n, bool page,
 	if (jqlex(place, p, n, &s.lex, err) < 0)
 		return -1;
 	s.handles = !page && says_handles(&s);
-	if (scan_read(&s, err) == 0 &&
-	    check_calls(&s, out, &plain, err) == 0 &&
-	    scan_check_ops(&s, out, err) == 0 &&
-	    scan_collect(&s, out, err) == 0)
+	if (judge(&s, out, &plain, err) == 0)
 		r = list_defs(&s, out, err);
 	if (r == 0 && plain && !s.handles)
 		out->ops |= SCAN_PLAIN;

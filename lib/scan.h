@@ -76,7 +76,10 @@ struct scan {
 	char *unread[SCAN_OPS];
 };
 
-/* place names the file in errors: "loans.jq:3: …". */
+/*
+ * place names the file in errors: "loans.jq:3: …".  Of several faults each is
+ * a line of err's text, in the order of the source, as long as there is room.
+ */
 int scan_jq(const char *place, const char *p, size_t n, struct scan *out,
     struct es_err *);
 /*

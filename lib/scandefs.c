@@ -31,6 +31,25 @@ int scan_refuse(const struct scan_source *s, uint32_t line,
 	    text);
 }
 
+int scan_note(struct scan_source *s, struct es_err *err)
+{
+	struct scan_fault *v = scan_grow(s->faults, s->n_faults,
+	    &s->cap_faults, sizeof *v);
+
+	if (!v)
+		return es_fail_nomem(err);
+	s->faults = v;
+	v += s->n_faults;
+	/* Behind "PLACE:". */
+	v->line = (uint32_t)strtoul(err->text + strlen(s->place) + 1, NULL,
+	    10);
+	v->text = strdup(err->text);
+	if (!v->text)
+		return es_fail_nomem(err);
+	s->n_faults++;
+	return 0;
+}
+
 const struct jqtoken *scan_token(const struct scan_reader *r, uint32_t at)
 {
 	return &r->s->lex.v[at];
@@ -91,16 +110,20 @@ int scan_saw(struct scan_reader *r, bool on, bool apply, uint32_t line)
 {
 	struct scan_context *c = scan_top(r);
 
-	if (on && c->piped_on)
-		return scan_refuse(r->s, line, r->err, "on(…) | on(…): the "
-		    "second is given what the first gives, and nothing when "
-		    "the type is another one; write on(…), on(…)");
-	if (apply && c->comma_apply && scan_token(r, c->token)->op != '[')
-		return scan_refuse(r->s, line, r->err, "apply(…), apply(…) "
-		    "gives two states, not one; write apply(…) | apply(…)");
+	bool piped = on && c->piped_on;
+	bool listed = apply && c->comma_apply &&
+	    scan_token(r, c->token)->op != '[';
+
+	if (piped)
+		scan_refuse(r->s, line, r->err, "on(…) | on(…): the second is "
+		    "given what the first gives, and nothing when the type is "
+		    "another one; write on(…), on(…)");
+	else if (listed)
+		scan_refuse(r->s, line, r->err, "apply(…), apply(…) gives two "
+		    "states, not one; write apply(…) | apply(…)");
 	c->on |= on;
 	c->apply |= apply;
-	return 0;
+	return piped || listed ? scan_note(r->s, r->err) : 0;
 }
 
 /* ---- definitions ---- */
@@ -125,13 +148,15 @@ static bool is_helper(const struct scan_source *s, struct span name)
 static int check_name(struct scan_reader *r, struct span name, bool parameter)
 {
 	if (!parameter && !r->s->handles && is_helper(r->s, name))
-		return scan_refuse(r->s, scan_line(r), r->err, "%.*s is a helper "
+		scan_refuse(r->s, scan_line(r), r->err, "%.*s is a helper "
 		    "that es gives: call your own definition by another name",
 		    (int)name.n, name.p);
-	if (name.n >= 4 && memcmp(name.p, "_es_", 4) == 0)
-		return scan_refuse(r->s, scan_line(r), r->err,
+	else if (name.n >= 4 && memcmp(name.p, "_es_", 4) == 0)
+		scan_refuse(r->s, scan_line(r), r->err,
 		    "names that begin with _es_ are es's own");
-	return 0;
+	else
+		return 0;
+	return scan_note(r->s, r->err);
 }
 
 static int bad_def(struct scan_reader *r)

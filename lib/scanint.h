@@ -42,6 +42,11 @@ struct scan_source {
 	size_t n_defs, cap_defs;
 	struct scan_call *calls;	/* without those of parameters */
 	size_t n_calls, cap_calls;
+	struct scan_fault {
+		uint32_t line;
+		char *text;
+	} *faults;		/* behind which it was read on */
+	size_t n_faults, cap_faults;
 	/* for ( and ; of calls' arguments: the ; or ) that ends the argument */
 	uint32_t *argument_end;
 };
@@ -98,8 +103,11 @@ void scan_source_free(struct scan_source *);
 int scan_refuse(const struct scan_source *, uint32_t line, struct es_err *,
     const char *fmt, ...) ES_PRINTF(4, 5);
 
+/* Keep what scan_refuse() has said, and go on: -1 only without memory. */
+int scan_note(struct scan_source *, struct es_err *);
+
 /* Which reserved definitions there are, and whether they may be here. */
-int scan_check_ops(const struct scan_source *, struct scan *, struct es_err *);
+int scan_check_ops(struct scan_source *, struct scan *, struct es_err *);
 
 /* Make room for one more element. */
 void *scan_grow(void *v, size_t n, size_t *cap, size_t size);

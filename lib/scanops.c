@@ -40,7 +40,7 @@ static int check_reserved(const struct scan_source *s,
 	return 0;
 }
 
-int scan_check_ops(const struct scan_source *s, struct scan *out,
+int scan_check_ops(struct scan_source *s, struct scan *out,
     struct es_err *err)
 {
 	size_t i, j;
@@ -48,8 +48,10 @@ int scan_check_ops(const struct scan_source *s, struct scan *out,
 	for (i = 0; i < s->n_defs; i++)
 		for (j = 0; j < sizeof reserved / sizeof *reserved; j++)
 			if (check_reserved(s, &s->defs[i], &reserved[j], out,
-			    err) < 0)
+			    err) < 0 && scan_note(s, err) < 0)
 				return -1;
+	if (s->n_faults > 0)
+		return 0;
 	if (s->page && !(out->ops & (SCAN_RENDER | SCAN_LAYOUT)))
 		return scan_refuse(s, 1, err, "neither def render($page) nor "
 		    "def layout is here");

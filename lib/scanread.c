@@ -232,6 +232,9 @@ int scan_read(struct scan_source *s, struct es_err *err)
 
 void scan_source_free(struct scan_source *s)
 {
+	while (s->n_faults > 0)
+		free(s->faults[--s->n_faults].text);
+	free(s->faults);
 	jqlex_free(&s->lex);
 	free(s->defs);
 	free(s->calls);

@@ -119,7 +119,7 @@ static int collect(struct scan_source *s, int which, unsigned *masks,
 	if (unread(s, why, &fault) == 0)
 		return 0;
 	*err = fault;
-	return -1;
+	return scan_note(s, err);
 }
 
 /* ---- what they name ---- */

@@ -86,6 +86,46 @@ END
     [[ $stderr == h.jq:1:\ * ]]
 }
 
+@test "all that cannot be read is told, a line each" {
+    cat >h.jq <<'END'
+def event(x): x;
+def evolve($e):
+    apply($e; "a"; 1), apply($e; "b"; 2);
+def helper($c; $t): on($c; $t; now);
+def decide($c):
+    on($c; "c"; input)
+  | on($c; "d"; helper($c; "d")), $ENV.x;
+def decide($c): on($c; "f"; .);
+def react(e): on(e; "a"; .);
+END
+    run --separate-stderr es-decide --check h.jq
+    finds \
+        'h.jq:1: event is a helper that es gives: call your own definition by another name' \
+        'h.jq:3: apply(…), apply(…) gives two states, not one; write apply(…) | apply(…)' \
+        'h.jq:4: now: a handler has no clock; use a message'\''s stored_at' \
+        'h.jq:4: the types of on() and apply() are read from the source: write them as literal strings, separated by commas' \
+        'h.jq:6: input: a handler is given its messages one by one' \
+        'h.jq:7: $ENV: a handler has no environment' \
+        'h.jq:7: on(…) | on(…): the second is given what the first gives, and nothing when the type is another one; write on(…), on(…)' \
+        'h.jq:8: decide is defined twice' \
+        'h.jq:9: react is defined with these parameters: def react($e): …;'
+    # The program that runs it says the same.
+    run --separate-stderr es-decide --given /dev/null h.jq -t c
+    assert_failure 1
+    assert_equal "$(grep -c '^es-decide: h.jq:[0-9]: ' <<<"$stderr")" 9
+    # Up to where its form ends.
+    printf '%s\n' 'def at: 1;' 'def decide($c): if . then 1;' 'def evolve(e): .;' >h.jq
+    run --separate-stderr es-decide --check h.jq
+    assert_failure 1
+    assert_equal "$(cut -d: -f-2 <<<"$stderr" | xargs)" 'h.jq:1 h.jq:2'
+    # What names no type, of each.
+    printf '%s\n' 'def decide($c): .;' 'def evolve($e): .;' >h.jq
+    run --separate-stderr es-decide --check h.jq
+    finds \
+        'h.jq:1: decide names no type, so it would never be called: write on($m; "area.name"; …)' \
+        'h.jq:2: evolve names no type, so it would never be called: write apply($e; "area.name"; …)'
+}
+
 @test "types that the catalog lacks, or has as another kind" {
     decider <<'END'
 def about: {partition_by: ["book"]};
