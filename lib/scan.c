@@ -342,7 +342,7 @@ static int scan(const char *place, const char *p, size_t n, bool page,
     struct scan *out, struct es_err *err)
 {
 	struct scan_source s = {.place = place, .page = page};
-	bool plain;
+	bool plain = false;
 	int r = -1;
 
 	*out = (struct scan){0};
