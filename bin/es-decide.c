@@ -21,7 +21,7 @@ static const char *const synopsis[] = {
 	"[-q] [--given FILE | --as-of POS|TIME] HANDLER -t TYPE "
 	    "[NAME=STRING | NAME:=JSON]...",
 	"[--given FILE | --as-of POS|TIME] --state [-p NAME=VALUE]... HANDLER",
-	"--check HANDLER",
+	"--check [-m FILE | -s FILE] HANDLER",
 	"--trial",
 	NULL
 };
@@ -29,7 +29,7 @@ static const char *const synopsis[] = {
 static const int flags[] = {
 	CLI_TYPE, CLI_ID, CLI_TAG, CLI_META, CLI_CAUSE, CLI_GIVEN, CLI_STATE,
 	CLI_PARTITION, CLI_AS_OF, CLI_REJECTIONS, CLI_RETRIES, CLI_DEADLINE,
-	CLI_STRICT, CLI_CHECK, CLI_TRIAL, 0
+	CLI_STRICT, CLI_CHECK, CLI_CATALOG, CLI_TRIAL, 0
 };
 
 static const struct cli_help help[] = {
@@ -46,6 +46,7 @@ static const struct cli_help help[] = {
 	{CLI_RETRIES, "N", "how often a decision is made again because "
 	    "something came meanwhile, the last time with the store locked "
 	    "(default 3; 0: not at all, exit 3)"},
+	{CLI_CATALOG, NULL, "with --check: compare with this catalog"},
 	{0, NULL, NULL}
 };
 
@@ -74,6 +75,7 @@ struct options {
 	struct form form;
 	const char *given;
 	bool state, strict, check, trial;
+	const char *catalog;		/* of --check */
 	bool as_of;
 	int64_t position, time;		/* as of: -1 when it is the other */
 	bool rejections;
@@ -135,6 +137,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	case CLI_STATE:
 		o->state = true;
 		return 0;
+	case CLI_CATALOG:
+		o->catalog = o->cli.arg;
+		return 0;
 	case CLI_CHECK:
 		o->check = true;
 		return 0;
@@ -190,7 +195,8 @@ static int check_check(const struct options *o, struct es_err *err)
 	    o->n_files || o->as_of || o->rejections || o->retries >= 0))
 		return es_fail(err, ES_USAGE, "--check: takes a HANDLER and "
 		    "nothing else");
-	return 0;
+	return !o->catalog || o->check ? 0 :
+	    es_fail(err, ES_USAGE, "-m: only with --check");
 }
 
 static bool is_stdin(const char *file)
@@ -606,13 +612,21 @@ static void tell_finding(void *ctx, bool error, const char *text)
 		cli_finding(&j->o->cli, text);
 }
 
+static int check(struct job *j, struct es_err *err)
+{
+	struct options *o = j->o;
+	struct vet_catalog with = {o->catalog,
+	    o->cli.store_given ? o->cli.store : NULL};
+
+	return vet(&o->handler, 1, SCAN_DECIDE, &with, tell_finding, j, err);
+}
+
 static int run(struct job *j, struct es_err *err)
 {
 	int r;
 
 	if (j->o->check)
-		return vet(&j->o->handler, 1, SCAN_DECIDE, tell_finding, j,
-		    err);
+		return check(j, err);
 	if (j->o->trial)
 		return run_trial(j, err);
 	if (load_handler(j, err) < 0 || open_answers(j, err) < 0 ||

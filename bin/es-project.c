@@ -21,13 +21,13 @@ static const char *const synopsis[] = {
 	"[--rebuild] --print [-p NAME=VALUE]... HANDLER",
 	"--path HANDLER",
 	"--given FILE [-p NAME=VALUE]... HANDLER",
-	"--check HANDLER",
+	"--check [-m FILE | -s FILE] HANDLER",
 	NULL
 };
 
 static const int flags[] = {
 	CLI_FOLLOW, CLI_REBUILD, CLI_PRINT, CLI_PARTITION, CLI_PATH,
-	CLI_GIVEN, CLI_CHECK, 0
+	CLI_GIVEN, CLI_CHECK, CLI_CATALOG, 0
 };
 
 static const struct cli_help help[] = {
@@ -36,6 +36,7 @@ static const struct cli_help help[] = {
 	{CLI_PRINT, NULL, "then print the read model as lines of JSON"},
 	{CLI_GIVEN, "FILE", "no store and no file: print the states that the "
 	    "messages of FILE make"},
+	{CLI_CATALOG, NULL, "with --check: compare with this catalog"},
 	{0, NULL, NULL}
 };
 
@@ -58,7 +59,7 @@ static const struct cli_program program = {
 
 struct options {
 	struct cli cli;
-	const char *file, *given;
+	const char *file, *given, *catalog;
 	bool follow, rebuild, print, path, check;
 	struct query_pair *values;	/* -p */
 	size_t n_values;
@@ -109,6 +110,9 @@ static int take_option(struct options *o, int id, struct es_err *err)
 	case CLI_PATH:
 		o->path = true;
 		return 0;
+	case CLI_CATALOG:
+		o->catalog = o->cli.arg;
+		return 0;
 	case CLI_CHECK:
 		o->check = true;
 		return 0;
@@ -134,6 +138,8 @@ static int check_options(const struct options *o, struct es_err *err)
 	    o->rebuild || o->n_values))
 		return es_fail(err, ES_USAGE, "--check: takes a HANDLER and "
 		    "nothing else");
+	if (o->catalog && !o->check)
+		return es_fail(err, ES_USAGE, "-m: only with --check");
 	if (o->follow && (o->print || o->path || o->given))
 		return es_fail(err, ES_USAGE,
 		    "-f: goes not with --print, --path and --given");
@@ -395,10 +401,19 @@ static void tell_finding(void *ctx, bool error, const char *text)
 		cli_finding(&j->o->cli, text);
 }
 
+static int check(struct job *j, struct es_err *err)
+{
+	const struct options *o = j->o;
+	struct vet_catalog with = {o->catalog,
+	    o->cli.store_given ? o->cli.store : NULL};
+
+	return vet(&o->file, 1, SCAN_EVOLVE, &with, tell_finding, j, err);
+}
+
 static int run(struct job *j, struct es_err *err)
 {
 	if (j->o->check)
-		return vet(&j->o->file, 1, SCAN_EVOLVE, tell_finding, j, err);
+		return check(j, err);
 	if (load(j, err) < 0)
 		return -1;
 	if (j->o->given)

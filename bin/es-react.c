@@ -19,7 +19,7 @@ struct options {
 	struct app app;
 	struct query query;
 	struct query_bounds bounds;
-	const char *name, *by;
+	const char *name, *by, *catalog;
 	bool queried;
 	const char **paths;		/* handlers and apps */
 	size_t n_paths;
@@ -29,7 +29,7 @@ struct options {
 
 static const char *const synopsis[] = {
 	"[-f] [-j N] [--breaker N] HANDLER|APP...",
-	"--check HANDLER|APP...",
+	"--check [-m FILE | -s FILE] HANDLER|APP...",
 	"[-f] [-j N] --name NAME [QUERY-FLAGS] [--by NAME[,NAME]] "
 	    "[--from WHERE] -- CMD [ARG...]",
 	NULL
@@ -38,12 +38,13 @@ static const char *const synopsis[] = {
 static const int flags[] = {
 	CLI_FOLLOW, CLI_ONCE, CLI_JOBS, CLI_BREAKER, CLI_STRICT, CLI_NAME,
 	CLI_TYPE, CLI_KEY, CLI_TAG, CLI_OR, CLI_PARTITION, CLI_KIND, CLI_BY,
-	CLI_FROM, CLI_CHECK, 0
+	CLI_FROM, CLI_CHECK, CLI_CATALOG, 0
 };
 
 static const struct cli_help help[] = {
 	{CLI_JOBS, NULL, "this many executables at once (default: 4)"},
 	{CLI_FOLLOW, NULL, "stay, and handle what comes"},
+	{CLI_CATALOG, NULL, "with --check: compare with this catalog"},
 	{0, NULL, NULL}
 };
 
@@ -109,6 +110,9 @@ static int flag(struct cli *cli, int id, struct options *o, struct es_err *err)
 	case CLI_OPERAND:
 		o->paths[o->n_paths++] = cli->arg;
 		return 0;
+	case CLI_CATALOG:
+		o->catalog = cli->arg;
+		return 0;
 	case CLI_CHECK:
 		o->check = true;
 		return 0;
@@ -152,6 +156,7 @@ static void tell_finding(void *ctx, bool error, const char *text)
 
 static int parse(struct cli *cli, struct options *o, struct es_err *err)
 {
+	struct vet_catalog with;
 	size_t i;
 	int id, n;
 
@@ -170,8 +175,13 @@ static int parse(struct cli *cli, struct options *o, struct es_err *err)
 		    "query flags and --by go with --name NAME … -- CMD");
 	if (!o->n_paths)
 		return es_fail(err, ES_USAGE, "an app or a handler is missing");
+	if (o->catalog && !o->check)
+		return es_fail(err, ES_USAGE, "-m: only with --check");
+	with = (struct vet_catalog){o->catalog,
+	    cli->store_given ? cli->store : NULL};
 	if (o->check)
-		return vet(o->paths, o->n_paths, 0, tell_finding, o, err);
+		return vet(o->paths, o->n_paths, 0, &with, tell_finding, o,
+		    err);
 	for (i = 0; i < o->n_paths; i++)
 		if (app_load(&o->app, o->paths[i], err) < 0)
 			return -1;

@@ -171,6 +171,7 @@ int cli_next(struct cli *c, struct es_err *err)
 				return CLI_ERROR;
 			}
 			c->store = c->arg;
+			c->store_given = true;
 			break;
 		case CLI_QUIET:
 			c->quiet = true;

@@ -65,6 +65,7 @@ struct cli {
 	char flag[24];		/* the current option as it was written */
 	/* what every program has */
 	const char *store;	/* -s, else $ES_STORE, else "es.db" */
+	bool store_given;	/* by -s */
 	bool quiet;
 	int verbose;
 	/* the current option */

@@ -55,7 +55,7 @@ static int look_beside(struct vet *v, const char *path, struct es_err *err)
 	struct es_err why;
 	char *file;
 
-	if (v->beside)
+	if (v->beside || v->catalog_path)
 		return 0;
 	if (catalog_path_beside(path, &file, err) < 0)
 		return -1;
@@ -65,9 +65,29 @@ static int look_beside(struct vet *v, const char *path, struct es_err *err)
 	}
 	if (catalog_read(file, &v->beside, &why) < 0)
 		tell(v, true, why.text);
-	free(v->catalog_path);
 	v->catalog_path = file;
 	return 0;
+}
+
+static int ask_for(struct vet *v, const struct vet_catalog *from,
+    struct es_err *err)
+{
+	struct buf name = {0};
+
+	if (from->file && from->store)
+		return es_fail(err, ES_USAGE, "-m: goes not with -s");
+	if ((from->file && catalog_read(from->file, &v->file, err) < 0) ||
+	    (from->store && store_open(from->store, false, &v->store,
+	    err) < 0))
+		return -1;
+	if (v->store)
+		buf_addf(&name, "the catalog of %s", from->store);
+	else if (from->file)
+		buf_adds(&name, from->file);
+	else
+		return 0;
+	v->catalog_path = buf_detach(&name);
+	return v->catalog_path ? 0 : es_fail_nomem(err);
 }
 
 static int is_jq(const struct dirent *d)
@@ -183,21 +203,25 @@ static int run(struct vet *v, unsigned needs, struct es_err *err)
 	return vet_compare(v, err);
 }
 
-int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *say,
-    void *ctx, struct es_err *err)
+int vet(const char *const *paths, size_t n, unsigned needs,
+    const struct vet_catalog *catalog, vet_tell *say, void *ctx,
+    struct es_err *err)
 {
 	struct vet v = {.tell = say, .ctx = ctx};
 	size_t i;
-	int r = 0;
+	int r;
 
 	v.app.fault = fault;
 	v.app.fault_ctx = &v;
+	r = ask_for(&v, catalog, err);
 	for (i = 0; i < n && r == 0; i++)
 		r = add(&v, paths[i], err);
 	if (r == 0)
 		r = run(&v, needs, err);
 	app_free(&v.app);
 	catalog_free(v.beside);
+	catalog_free(v.file);
+	store_close(v.store);
 	free(v.catalog_path);
 	while (v.shown.n > 0)
 		free(v.shown.v[--v.shown.n]);

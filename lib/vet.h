@@ -17,11 +17,17 @@
 typedef void vet_tell(void *ctx, bool error, const char *text);
 
 /*
- * paths: apps' folders and handlers' files.  A file that stands in an app, as
- * APP/deciders/FILE does, is compared with that app's catalog.  needs: every
- * handler must have one of these definitions (enum scan_op); 0: any.
+ * What is compared with: a catalog's file, or the catalog that a store has
+ * loaded.  Both NULL: that of the app, also for a file that stands in one, as
+ * APP/deciders/FILE does.
  */
-int vet(const char *const *paths, size_t n, unsigned needs, vet_tell *say,
-    void *ctx, struct es_err *err);
+struct vet_catalog { const char *file, *store; };
+
+/*
+ * paths: apps' folders and handlers' files.  needs: every handler must have one
+ * of these definitions (enum scan_op); 0: any.
+ */
+int vet(const char *const *paths, size_t n, unsigned needs,
+    const struct vet_catalog *, vet_tell *say, void *ctx, struct es_err *err);
 
 #endif

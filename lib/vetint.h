@@ -10,7 +10,9 @@ struct vet {
 	vet_tell *tell;
 	void *ctx;
 	struct app app;
-	struct catalog *beside;		/* of an app that a file stands in */
+	struct catalog *beside;		/* of an app that a file stands in, */
+	struct catalog *file;		/* or the one that was asked for, */
+	struct store *store;		/* or this one's */
 	char *catalog_path;		/* NULL: none */
 	int folders;			/* that were added */
 	struct scan_types shown;	/* what pages evolve */

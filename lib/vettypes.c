@@ -9,7 +9,8 @@
 
 static const struct catalog *catalog_of(const struct vet *v)
 {
-	const struct catalog *c = v->app.catalog ? v->app.catalog : v->beside;
+	const struct catalog *c = v->store ? store_catalog(v->store) :
+	    v->file ? v->file : v->app.catalog ? v->app.catalog : v->beside;
 
 	/* An empty one says nothing. */
 	return c && catalog_at(c, 0) ? c : NULL;
@@ -205,7 +206,7 @@ static void check_taken(struct vet *v, const struct handler *h,
 	if (!u->type || ends_in_dot(u->type))
 		return;
 	/* One that could not be loaded, or was not, may be who does it. */
-	if (v->incomplete || (v->beside && !whole_app(v)))
+	if (v->incomplete || (catalog_of(v) && !whole_app(v)))
 		return;
 	if (u->what == SCAN_USE_EVENT && has_evolve(v) &&
 	    !evolved(v, u->type))
@@ -237,7 +238,7 @@ static unsigned entry_line(const struct catalog *c, struct span type)
 
 static void check_entries(struct vet *v)
 {
-	const struct catalog *c = v->app.catalog;
+	const struct catalog *c = v->store ? NULL : catalog_of(v);
 	const struct catalog_entry *e;
 	size_t i;
 
@@ -269,6 +270,28 @@ static void check_listed(struct vet *v, const struct handler *h,
 			    h->path, t->v[i], v->catalog_path);
 }
 
+/* A command without a value for each name is rejected. */
+static void check_partition(struct vet *v, const struct handler *h)
+{
+	const struct catalog *c = catalog_of(v);
+	const struct catalog_entry *e;
+	size_t i, k;
+
+	for (i = 0; c && i < h->scan.decides.n; i++) {
+		const char *type = h->scan.decides.v[i];
+
+		e = catalog_find(c, span_str(type));
+		for (k = 0; e && k < h->n_partition_by; k++)
+			if (!catalog_can_carry(e,
+			    span_str(h->partition_by[k])))
+				vet_say(v, false, "%s:%u: warning: %s: is "
+				    "partitioned by %s, which no attribute "
+				    "gives it in %s", h->path,
+				    h->scan.about_line, type,
+				    h->partition_by[k], v->catalog_path);
+	}
+}
+
 int vet_compare(struct vet *v, struct es_err *err)
 {
 	size_t i, k;
@@ -276,6 +299,7 @@ int vet_compare(struct vet *v, struct es_err *err)
 	for (i = 0; i < v->app.n; i++) {
 		const struct handler *h = &v->app.handlers[i].handler;
 
+		check_partition(v, h);
 		check_listed(v, h, &h->scan.decides);
 		check_listed(v, h, &h->scan.reacts);
 		for (k = 0; k < h->scan.n_uses; k++) {

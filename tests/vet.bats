@@ -266,6 +266,80 @@ END
     finds 'h.jq:3: about: partition: no such field (name, partition_by, reads, handles, deadline, retries, backoff)'
 }
 
+@test "-m: another catalog; -s: the one that a store has loaded" {
+    cat >m.json <<'END'
+{"loans.lend": {"kind": "command", "payload": {"book": "string"}},
+ "loans.give_back": {"kind": "command", "payload": {"book": "string"}},
+ "loans.lent": {"payload": {"book": "string", "to": "string"}}}
+END
+    wrong() {
+        cat <<END
+app/deciders/loans.jq:2: loans.returned: $1 has no such type
+app/deciders/loans.jq:4: loans.lent: to: is missing
+app/deciders/loans.jq:5: loans.returned: $1 has no such type
+END
+    }
+    run --separate-stderr es-decide --check -m m.json app/deciders/loans.jq
+    finds "$(wrong m.json)"
+    run --separate-stderr es-react --check app --catalog m.json
+    finds "$(wrong m.json)"
+    run --separate-stderr es-project --check -m m.json app/deciders/loans.jq
+    finds "$(wrong m.json)"
+    es-init -s other.db -m m.json
+    run --separate-stderr es-decide --check -s other.db app/deciders/loans.jq
+    finds "$(wrong 'the catalog of other.db')"
+    run --separate-stderr es-react --check -s other.db app
+    finds "$(wrong 'the catalog of other.db')"
+    # Only when it is asked for.
+    export ES_STORE=other.db
+    run --separate-stderr es-decide --check app/deciders/loans.jq
+    assert_success
+    # For a file that stands in no app.
+    cp app/deciders/loans.jq .
+    run --separate-stderr es-decide --check loans.jq
+    assert_success
+    run --separate-stderr es-decide --check -m app/messages.json loans.jq
+    assert_success
+    assert_stderr
+    run --separate-stderr es-decide --check -m m.json loans.jq
+    finds "$(wrong m.json | sed 's,^app/deciders/,,')"
+    # A store without a catalog says nothing.
+    es-init -s empty.db
+    run --separate-stderr es-decide --check -s empty.db app/deciders/loans.jq
+    assert_success
+    assert_stderr
+}
+
+@test "-m and -s: what they cannot be" {
+    run --separate-stderr es-decide --check -m none.json app/deciders/loans.jq
+    assert_failure 1
+    assert_error_line es-decide '^es-decide: none.json: No such file'
+    echo '{' >bad.json
+    run --separate-stderr es-react --check -m bad.json app
+    assert_failure 1
+    assert_error_line es-react '^es-react: bad.json:2: '
+    run --separate-stderr es-decide --check -s none.db app/deciders/loans.jq
+    assert_failure 1
+    assert_error_line es-decide 'none.db: .*es-init'
+    run --separate-stderr es-decide --check -s es.db -m bad.json loans.jq
+    assert_failure 2
+    assert_error_line es-decide '^es-decide: -m: goes not with -s'
+    for program in es-decide es-project es-react; do
+        run --separate-stderr "$program" -m bad.json app/deciders/loans.jq
+        assert_failure 2
+        assert_error_line "$program" '^[a-z-]*: -m: only with --check'
+    done
+}
+
+@test "a command that cannot carry what its decider is partitioned by" {
+    sed -i '3s/"payload"/"keys": [], "payload"/' app/messages.json
+    sed -i 's/"book"\]/"book", "shelf"]/' app/deciders/loans.jq
+    run --separate-stderr es-decide --check app/deciders/loans.jq
+    warns 'app/deciders/loans.jq:1: warning: loans.give_back: is partitioned by book, which no attribute gives it in app/messages.json' \
+        'app/deciders/loans.jq:1: warning: loans.give_back: is partitioned by shelf, which no attribute gives it in app/messages.json' \
+        'app/deciders/loans.jq:1: warning: loans.lend: is partitioned by shelf, which no attribute gives it in app/messages.json'
+}
+
 # ---- about.handles ----
 
 @test "about.handles says what cannot be read" {
