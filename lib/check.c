@@ -142,7 +142,8 @@ static int open_rest(struct check *c, struct es_err *err)
 	if (names_open(c->db, &c->names, err) < 0 ||
 	    names_refresh(c->names, err) < 0)
 		return check_unreadable(c, "type", err);
-	if (index_open(c->db->h, c->secret, &c->index, err) < 0 ||
+	if (index_open(c->db->h, c->secret,
+	    c->sum->format >= STORE_FORMAT_RUNS, &c->index, err) < 0 ||
 	    check_sums_open(&c->postings, c->head, err) < 0 ||
 	    check_sums_open(&c->ids, c->head, err) < 0)
 		return -1;

@@ -44,6 +44,8 @@ static int reference(struct check *c, sqlite3 **out, struct es_err *err)
 	    SQLITE_OPEN_CREATE, NULL) == SQLITE_OK &&
 	    sqlite3_exec(*out, schema_tables, NULL, NULL, NULL) == SQLITE_OK &&
 	    sqlite3_exec(*out, index_schema, NULL, NULL, NULL) == SQLITE_OK &&
+	    (c->sum->format < STORE_FORMAT_RUNS || sqlite3_exec(*out,
+	    index_run_schema, NULL, NULL, NULL) == SQLITE_OK) &&
 	    sqlite3_exec(*out, schema_view, NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
 	es_fail(err, ES_FAILED, "%s: %s", c->db->path, sqlite3_errmsg(*out));

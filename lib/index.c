@@ -11,7 +11,7 @@
 /* Gathered postings are written early when there are so many. */
 #define GATHER_MAX 65536
 
-int index_open(struct sqlite3 *db, const unsigned char secret[16],
+int index_open(struct sqlite3 *db, const unsigned char secret[16], bool runs,
     struct index **out, struct es_err *err)
 {
 	struct index *ix = calloc(1, sizeof *ix);
@@ -21,6 +21,7 @@ int index_open(struct sqlite3 *db, const unsigned char secret[16],
 		return es_fail_nomem(err);
 	ix->db.db = db;
 	ix->tail_span = INDEX_TAIL;
+	ix->has_runs = runs;
 	memcpy(ix->secret, secret, sizeof ix->secret);
 	return 0;
 }
@@ -39,6 +40,7 @@ void index_close(struct index *ix)
 	postings_free(&ix->chunk);
 	postings_free(&ix->merged);
 	index_tail_free(ix);
+	free(ix->run);
 	free(ix);
 }
 
@@ -57,10 +59,16 @@ void index_set_tail(struct index *ix, int64_t span)
 	ix->tail_span = span;
 }
 
-void index_rollback(struct index *ix)
+static void forget_gathered(struct index *ix)
 {
 	ix->n_wait = 0;
 	ix->newest = 0;
+}
+
+void index_rollback(struct index *ix)
+{
+	forget_gathered(ix);
+	ix->n_run = 0;
 }
 
 static bool has_key(const struct entry *e, size_t n, uint64_t key)
@@ -87,11 +95,11 @@ int index_gather(struct index *ix, int64_t position, int shape,
 		ix->cap_wait = cap;
 	}
 	to = ix->wait + ix->n_wait;
-	*to++ = (struct entry){INDEX_EVERY, position, (short)shape, 0};
+	*to++ = (struct entry){INDEX_EVERY, position, (short)shape};
 	for (i = 0; i < n; i++)
 		if (!has_key(to, m, keys[i])) {
 			to[m] = (struct entry){keys[i], position,
-			    (short)shape, (short)m};
+			    (short)shape};
 			m++;
 		}
 	ix->n_wait += m + 1;
@@ -253,7 +261,7 @@ int index_flush(struct index *ix, struct es_err *err)
 			return -1;
 	} else if (take(ix, err) || index_fold(ix, n_new, err))
 		return -1;
-	index_rollback(ix);
+	forget_gathered(ix);
 	return 0;
 }
 
@@ -265,12 +273,6 @@ int index_settle(struct index *ix, struct es_err *err)
 		return 0;
 	if (take(ix, err) || index_fold(ix, 0, err))
 		return -1;
-	index_rollback(ix);
+	forget_gathered(ix);
 	return 0;
-}
-
-int index_reset(struct index *ix, struct es_err *err)
-{
-	index_rollback(ix);
-	return indexdb_reset(&ix->db, err);
 }

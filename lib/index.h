@@ -5,8 +5,9 @@
  * its type together with the names that it carries.  Each key has its postings
  * in ascending position; key INDEX_EVERY has all messages, so a query by types
  * alone is that key restricted to shapes.  A busy key's postings are kept
- * apart by shape, so a read that names shapes walks no others (es-store(5)
- * tells the layout).
+ * apart by shape, so a read that names shapes walks no others; those of the
+ * other keys are sorted together into runs, so that many keys cost few pages
+ * (es-store(5) tells the layout).
  *
  * Keys are made by index_key() with the store's secret.  Two tags may share a
  * key, if rarely, and a message is found under it for either: what comes out
@@ -14,8 +15,8 @@
  * carries a key twice has one posting.
  *
  * Transactions are the caller's; a read without one has one of its own.
- * index_add() wants the store's write transaction, as index_remove() does, and gathers in memory;
- * index_flush() writes what was gathered and must come before COMMIT (and
+ * index_add() wants the store's write transaction, as index_remove() does, and
+ * gathers in memory; index_flush() writes what was gathered and must come before COMMIT (and
  * before a SAVEPOINT that may be rolled back to).  After ROLLBACK, or ROLLBACK
  * TO, call index_rollback(), which forgets what was gathered.  What else is in
  * memory, the newest part of the index, is compared with the transaction's own
@@ -64,10 +65,11 @@ struct index_range {
 	bool reverse;		/* newest first */
 };
 
-/* CREATE TABLE statements, for a new store. */
-extern const char index_schema[];
+/* CREATE statements for a new store: the tables, and those of its runs. */
+extern const char index_schema[], index_run_schema[];
 
-int index_open(struct sqlite3 *db, const unsigned char secret[16],
+/* runs: it has the tables of runs, which it had not before format 3. */
+int index_open(struct sqlite3 *db, const unsigned char secret[16], bool runs,
     struct index **out, struct es_err *err);
 void index_close(struct index *ix);	/* NULL is fine */
 
@@ -106,9 +108,6 @@ int index_read(struct index *ix, const struct index_range *r,
  */
 int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err);
-
-/* Remove every posting; then add all messages again, ascending. */
-int index_reset(struct index *ix, struct es_err *err);
 
 /*
  * Visit every posting of the index, in some order, and check the index's own

@@ -17,6 +17,14 @@ const char index_schema[] =
     " stamp INTEGER NOT NULL, prev INTEGER NOT NULL, meta BLOB NOT NULL,"
     " keys BLOB NOT NULL);\n";
 
+const char index_run_schema[] =
+    "CREATE TABLE tag_run(run INTEGER PRIMARY KEY, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, postings INTEGER NOT NULL,"
+    " low INTEGER NOT NULL, high INTEGER NOT NULL);\n"
+    "CREATE TABLE tag_block(id INTEGER PRIMARY KEY, run INTEGER NOT NULL,"
+    " h INTEGER NOT NULL, data BLOB NOT NULL);\n"
+    "CREATE UNIQUE INDEX tag_block_key ON tag_block(run, h);\n";
+
 static const char *const sql[SQL_COUNT] = {
 	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
 	[SQL_KEY_OPEN] = "SELECT o.spilled, o.last, o.data, k.id FROM tag_key k"
@@ -61,6 +69,26 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_OPEN_REMOVE] = "DELETE FROM tag_open WHERE id = ?1",
 	[SQL_POST_REMOVE] = "DELETE FROM tag_post"
 	    " WHERE id = ?1 AND shape = ?2 AND first = ?3",
+	[SQL_RUN_NEWEST] = "SELECT max(run) FROM tag_run",
+	[SQL_RUNS] = "SELECT run, first, last, postings, low, high"
+	    " FROM tag_run ORDER BY run",
+	[SQL_RUN_ADD] = "INSERT INTO tag_run(run, first, last, postings, low,"
+	    " high) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_RUN_SET] = "UPDATE tag_run SET postings = ?2 WHERE run = ?1",
+	[SQL_RUN_REMOVE] = "DELETE FROM tag_run WHERE run = ?1",
+	[SQL_BLOCK_FIND] = "SELECT h, data, id FROM tag_block"
+	    " INDEXED BY tag_block_key WHERE run = ?1 AND h <= ?2"
+	    " ORDER BY h DESC LIMIT 1",
+	[SQL_BLOCK_NEXT] = "SELECT h, data FROM tag_block"
+	    " INDEXED BY tag_block_key WHERE run = ?1 AND h > ?2"
+	    " ORDER BY h LIMIT 1",
+	[SQL_BLOCK_ADD] = "INSERT INTO tag_block(run, h, data)"
+	    " VALUES(?1, ?2, ?3)",
+	[SQL_BLOCK_SET] = "UPDATE tag_block SET h = ?2, data = ?3"
+	    " WHERE id = ?1",
+	[SQL_BLOCK_REMOVE] = "DELETE FROM tag_block WHERE id = ?1",
+	[SQL_BLOCKS_REMOVE] = "DELETE FROM tag_block WHERE run = ?1",
+	[SQL_BLOCKS] = "SELECT count(*) FROM tag_block",
 	[SQL_POST_MOVE] = "UPDATE tag_post SET id = ?2 WHERE id = ?1",
 };
 
@@ -74,8 +102,7 @@ static int fail(struct indexdb *d, struct es_err *err)
 	    "index: %s", sqlite3_errmsg(d->db));
 }
 
-/* The statement with its first n parameters bound; NULL with err filled. */
-static sqlite3_stmt *statement(struct indexdb *d, enum indexdb_sql which,
+sqlite3_stmt *indexdb_statement(struct indexdb *d, enum indexdb_sql which,
     const int64_t *v, int n, struct es_err *err)
 {
 	sqlite3_stmt **st = &d->st[which];
@@ -91,12 +118,7 @@ static sqlite3_stmt *statement(struct indexdb *d, enum indexdb_sql which,
 	return *st;
 }
 
-#define STATEMENT(d, which, err, ...) statement(d, which, \
-	(int64_t[]){__VA_ARGS__}, \
-	sizeof (int64_t[]){__VA_ARGS__} / sizeof (int64_t), err)
-
-/* Step a query; end it when it is at its end or failed. */
-static int step(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
+int indexdb_step(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
 {
 	int rc = sqlite3_step(st);
 
@@ -110,7 +132,7 @@ static int step(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
 	return rc == SQLITE_DONE ? 0 : -1;
 }
 
-static int execute(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
+int indexdb_execute(struct indexdb *d, sqlite3_stmt *st, struct es_err *err)
 {
 	int rc = sqlite3_step(st);
 
@@ -165,7 +187,7 @@ int indexdb_key(struct indexdb *d, uint64_t key, int64_t *id,
 	if (key == INDEX_EVERY)
 		return 1;
 	st = STATEMENT(d, SQL_KEY_FIND, err, (int64_t)key);
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || (rc = indexdb_step(d, st, err)) < 0)
 		return -1;
 	if (!rc)
 		return 0;
@@ -182,7 +204,7 @@ int indexdb_key_add(struct indexdb *d, uint64_t key, int64_t id,
 	if (key == INDEX_EVERY)
 		return 0;
 	st = STATEMENT(d, SQL_KEY_ADD, err, (int64_t)key, id);
-	return !st || execute(d, st, err) ? -1 : sqlite3_changes(d->db);
+	return !st || indexdb_execute(d, st, err) ? -1 : sqlite3_changes(d->db);
 }
 
 int indexdb_begin(struct indexdb *d, bool *begun, struct es_err *err)
@@ -229,7 +251,7 @@ int indexdb_open_row(struct indexdb *d, int64_t id, struct open_row *row,
 	int rc;
 
 	no_row(row, id);
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || (rc = indexdb_step(d, st, err)) < 0)
 		return -1;
 	return rc ? take_open(st, row, err) : 0;
 }
@@ -241,7 +263,7 @@ int indexdb_key_open(struct indexdb *d, uint64_t key, struct open_row *row,
 	int rc;
 
 	no_row(row, 0);
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || (rc = indexdb_step(d, st, err)) < 0)
 		return -1;
 	if (!rc)
 		return 0;
@@ -268,7 +290,7 @@ int indexdb_open_save(struct indexdb *d, const struct open_row *row,
 	    row->last)))
 		return -1;
 	sqlite3_bind_blob64(st, 4, data.p, data.n, SQLITE_STATIC);
-	return execute(d, st, err);
+	return indexdb_execute(d, st, err);
 }
 
 static enum indexdb_sql post_sql(bool down)
@@ -286,7 +308,7 @@ int indexdb_post_step(struct indexdb *d, bool down, struct post_row *row,
     struct es_err *err)
 {
 	sqlite3_stmt *st = d->st[post_sql(down)];
-	int rc = step(d, st, err);
+	int rc = indexdb_step(d, st, err);
 
 	if (rc < 1)
 		return rc;
@@ -309,7 +331,7 @@ int indexdb_post_shape(struct indexdb *d, int64_t id, int *shape,
 	int64_t found;
 	int rc;
 
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || (rc = indexdb_step(d, st, err)) < 0)
 		return -1;
 	if (!rc)
 		return 0;
@@ -331,76 +353,7 @@ int indexdb_post_save(struct indexdb *d, int64_t id, int shape, int64_t first,
 	if (!st)
 		return -1;
 	sqlite3_bind_blob64(st, 5, data.p, data.n, SQLITE_STATIC);
-	return execute(d, st, err);
-}
-
-int indexdb_tail_stamp(struct indexdb *d, int64_t *stamp, struct es_err *err)
-{
-	sqlite3_stmt *st = statement(d, SQL_TAIL_STAMP, NULL, 0, err);
-	int rc;
-
-	if (!st || (rc = step(d, st, err)) < 0)
-		return -1;
-	if (!rc)
-		return 0;
-	*stamp = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return 1;
-}
-
-static enum indexdb_sql tail_sql(bool down)
-{
-	return down ? SQL_TAIL_DOWN : SQL_TAIL_UP;
-}
-
-int indexdb_tail(struct indexdb *d, bool down, int64_t after,
-    struct es_err *err)
-{
-	return STATEMENT(d, tail_sql(down), err, after) ? 0 : -1;
-}
-
-int indexdb_tail_step(struct indexdb *d, bool down, struct tail_row *row,
-    struct es_err *err)
-{
-	sqlite3_stmt *st = d->st[tail_sql(down)];
-	int rc = step(d, st, err);
-
-	if (rc < 1)
-		return rc;
-	row->first = sqlite3_column_int64(st, 0);
-	row->last = sqlite3_column_int64(st, 1);
-	row->stamp = sqlite3_column_int64(st, 2);
-	row->prev = sqlite3_column_int64(st, 3);
-	row->meta = sqlite3_column_blob(st, 4);
-	row->n_meta = (size_t)sqlite3_column_bytes(st, 4);
-	row->keys = sqlite3_column_blob(st, 5);
-	row->n_keys = (size_t)sqlite3_column_bytes(st, 5);
-	return 1;
-}
-
-void indexdb_tail_end(struct indexdb *d, bool down)
-{
-	sqlite3_reset(d->st[tail_sql(down)]);
-}
-
-int indexdb_tail_save(struct indexdb *d, const struct tail_row *row,
-    bool is_new, struct es_err *err)
-{
-	sqlite3_stmt *st = STATEMENT(d, is_new ? SQL_TAIL_ADD : SQL_TAIL_SET,
-	    err, row->first, row->last, row->stamp, row->prev);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_blob64(st, 5, row->meta, row->n_meta, SQLITE_STATIC);
-	sqlite3_bind_blob64(st, 6, row->keys, row->n_keys, SQLITE_STATIC);
-	return execute(d, st, err);
-}
-
-int indexdb_tail_clear(struct indexdb *d, struct es_err *err)
-{
-	sqlite3_stmt *st = statement(d, SQL_TAIL_CLEAR, NULL, 0, err);
-
-	return st ? execute(d, st, err) : -1;
+	return indexdb_execute(d, st, err);
 }
 
 int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
@@ -410,7 +363,7 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 	uint64_t above = *key;
 	int rc;
 
-	if (!st || (rc = step(d, st, err)) < 0)
+	if (!st || (rc = indexdb_step(d, st, err)) < 0)
 		return -1;
 	if (!rc)
 		return 0;
@@ -426,9 +379,9 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
     int64_t *tail, struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, SQL_ROWS, NULL, 0, err);
+	sqlite3_stmt *st = indexdb_statement(d, SQL_ROWS, NULL, 0, err);
 
-	if (!st || step(d, st, err) < 1)
+	if (!st || indexdb_step(d, st, err) < 1)
 		return -1;
 	*open = sqlite3_column_int64(st, 0);
 	*post = sqlite3_column_int64(st, 1);
@@ -437,18 +390,10 @@ int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
 	return 0;
 }
 
-int indexdb_reset(struct indexdb *d, struct es_err *err)
-{
-	if (sqlite3_exec(d->db, "DELETE FROM tag_key; DELETE FROM tag_open;"
-	    " DELETE FROM tag_post; DELETE FROM tag_tail", NULL, NULL, NULL))
-		return fail(d, err);
-	return 0;
-}
-
 int indexdb_run(struct indexdb *d, enum indexdb_sql which, const int64_t *v,
     int n, struct es_err *err)
 {
-	sqlite3_stmt *st = statement(d, which, v, n, err);
+	sqlite3_stmt *st = indexdb_statement(d, which, v, n, err);
 
-	return st ? execute(d, st, err) : -1;
+	return st ? indexdb_execute(d, st, err) : -1;
 }

@@ -1,17 +1,21 @@
 /*
  * indexdb: the rows in which SQLite holds the index (see index.h).
  *
- * tag_key   h -> id          a key that was ever used, and its id
+ * tag_key   h -> id          a busy key, and its id
  * tag_open  id -> data       a mixed chunk: the newest postings of the id
  * tag_post  id, shape, first -> data   plain chunks: older ones, by shape
  * tag_tail  first -> meta, keys        the newest messages, not folded yet
  *
- * The id of a key is made of the first posting that it had: position, shape,
- * and the slot of the key in that message (see indexdb_id()).  So ids ascend
- * with time, and the rows of the entities that are alive now lie together in
- * tag_open, whatever their keys; and a key that was used once needs no row but
- * its own.  INDEX_EVERY has id 0 and no row in tag_key.  A key whose first
- * posting was removed has another id, see indexremove.c.
+ * and, for the keys that are not busy, tag_run and tag_block (indexrun.h).
+ *
+ * The id of a key is made of the first posting that it has here: position,
+ * shape, and a slot, for a message may be the first of several keys (see
+ * indexdb_id()).  INDEX_EVERY has id 0 and no row in tag_key.  A key whose
+ * first posting was removed has another id, see indexremove.c.
+ *
+ * Before format 3 all keys were here, and they stay.  A key that was used once
+ * had no row but that in tag_key, and the slot was its place among the
+ * message's keys.
  *
  * All postings of a tag_open row are newer than those of its id in tag_post;
  * `spilled` counts the latter.  The base of an open chunk is the position in
@@ -35,10 +39,15 @@
 #include "posting.h"
 
 enum indexdb_sql {
-	SQL_KEY_FIND, SQL_KEY_OPEN, SQL_KEY_ADD, SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
+	SQL_KEY_FIND, SQL_KEY_OPEN, SQL_KEY_ADD,
+	SQL_OPEN_FIND, SQL_OPEN_ADD, SQL_OPEN_SET,
 	SQL_POST_DOWN, SQL_POST_UP, SQL_POST_ADD, SQL_POST_SET, SQL_POST_SHAPE,
 	SQL_TAIL_DOWN, SQL_TAIL_UP, SQL_TAIL_STAMP, SQL_TAIL_ADD,
 	SQL_TAIL_SET, SQL_TAIL_CLEAR, SQL_KEYS, SQL_ROWS,
+	/* of indexrun.c and indexrunscan.c: */
+	SQL_RUN_NEWEST, SQL_RUNS, SQL_RUN_ADD, SQL_RUN_SET, SQL_RUN_REMOVE,
+	SQL_BLOCK_FIND, SQL_BLOCK_NEXT, SQL_BLOCK_ADD, SQL_BLOCK_SET,
+	SQL_BLOCK_REMOVE, SQL_BLOCKS_REMOVE, SQL_BLOCKS,
 	/* of indexremove.c: */
 	SQL_KEY_SET, SQL_KEY_REMOVE, SQL_OPEN_REMOVE, SQL_POST_REMOVE,
 	SQL_POST_MOVE, SQL_COUNT
@@ -130,10 +139,25 @@ int indexdb_key_next(struct indexdb *d, uint64_t *key, int64_t *id,
 /* How many rows the tables have. */
 int indexdb_count(struct indexdb *d, int64_t *open, int64_t *post,
     int64_t *tail, struct es_err *err);
-int indexdb_reset(struct indexdb *d, struct es_err *err);
 
 /* Run a statement that gives no rows, with n integers for its parameters. */
 int indexdb_run(struct indexdb *d, enum indexdb_sql which, const int64_t *v,
     int n, struct es_err *err);
+
+/* ---- for indextailrow.c, indexrun.c, indexrunscan.c ---- */
+
+/* A statement with its first n parameters bound; NULL with err filled. */
+struct sqlite3_stmt *indexdb_statement(struct indexdb *d,
+    enum indexdb_sql which, const int64_t *v, int n, struct es_err *err);
+
+#define STATEMENT(d, which, err, ...) indexdb_statement(d, which, \
+	(int64_t[]){__VA_ARGS__}, \
+	sizeof (int64_t[]){__VA_ARGS__} / sizeof (int64_t), err)
+
+/* Step a query; end it when it is at its end or failed. */
+int indexdb_step(struct indexdb *d, struct sqlite3_stmt *st,
+    struct es_err *err);
+int indexdb_execute(struct indexdb *d, struct sqlite3_stmt *st,
+    struct es_err *err);
 
 #endif

@@ -1,7 +1,8 @@
+/* index_write_key(): postings of a busy key into tag_key, tag_open, tag_post. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "indexint.h"
+#include "indexrun.h"
 
 /*
  * Bytes of an open chunk, and of a tag_post chunk.  Larger open chunks are
@@ -10,33 +11,6 @@
  */
 #define OPEN_MAX 1900
 #define POST_MAX 400
-
-/*
- * Sort by key, from the lowest digit up, so that the postings of a key keep
- * their order.  Returns where the result is: either of the two.
- */
-static struct entry *sort(struct entry *from, struct entry *to, size_t n)
-{
-	struct entry *swap;
-	int shift;
-
-	for (shift = 0; shift < 64; shift += 8) {
-		size_t end[256] = {0}, i;
-
-		for (i = 0; i < n; i++)
-			end[from[i].key >> shift & 255]++;
-		if (end[from[0].key >> shift & 255] == n)
-			continue;
-		for (i = 1; i < 256; i++)
-			end[i] += end[i - 1];
-		for (i = n; i-- > 0; )
-			to[--end[from[i].key >> shift & 255]] = from[i];
-		swap = from;
-		from = to;
-		to = swap;
-	}
-	return from;
-}
 
 /* Copy postings to another list, by shape; those of one keep their order. */
 static int by_shape(const struct postings *from, struct postings *to)
@@ -149,15 +123,26 @@ static int spill_with(struct index *ix, const struct entry *e, size_t n,
 	return spill(ix, err);
 }
 
-/* Give a key an id, and begin its open row. */
+/*
+ * Give a key an id, and begin its open row.  The first posting may be that of
+ * other keys, too, which have another slot.
+ */
 static int begin_key(struct index *ix, const struct entry *e,
     struct es_err *err)
 {
 	struct open_row *row = &ix->row;
+	int64_t id;
+	int slot, rc = 1;
 
-	row->id = indexdb_id((struct posting){e->position, e->shape}, e->slot);
-	row->last = indexdb_base(row->id);
-	return indexdb_key_add(&ix->db, e->key, row->id, err) < 0 ? -1 : 1;
+	for (slot = 0; rc == 1 && slot < INDEX_KEYS; slot++) {
+		id = indexdb_id((struct posting){e->position, e->shape}, slot);
+		rc = indexdb_open_row(&ix->db, id, row, err);
+	}
+	if (rc != 0)
+		return rc < 0 ? -1 : es_fail(err, ES_FAILED, "no id is left "
+		    "at position %lld", (long long)e->position);
+	row->last = indexdb_base(id);
+	return indexdb_key_add(&ix->db, e->key, id, err) < 0 ? -1 : 1;
 }
 
 /* Find the open row of a key, or begin one; 1 when it is new. */
@@ -179,15 +164,14 @@ static int begin_row(struct index *ix, const struct entry *e,
 		return rc < 0 ? -1 : 0;
 	if (row->id == 0)
 		return begin_key(ix, e, err);
-	/* It was used once: the row in tag_key has said it all. */
+	/* It was used once, before format 3: the row in tag_key said it all. */
 	first = indexdb_id_posting(row->id);
 	chunk_add(&row->data, indexdb_base(row->id), CHUNK_MIXED, first);
 	row->last = first.position;
 	return 1;
 }
 
-/* Write the n postings of one key, ascending. */
-static int write_key(struct index *ix, const struct entry *e, size_t n,
+int index_write_key(struct index *ix, const struct entry *e, size_t n,
     struct es_err *err)
 {
 	struct open_row *row = &ix->row;
@@ -198,39 +182,7 @@ static int write_key(struct index *ix, const struct entry *e, size_t n,
 	if (e->position <= row->last)
 		return es_fail(err, ES_FAILED, "position %lld comes after %lld",
 		    (long long)e->position, (long long)row->last);
-	if (is_new && row->data.n == 0 && n == 1 && e->key != INDEX_EVERY)
-		return 0;	/* the row in tag_key says it all */
 	rc = row->data.n + 3 * n > OPEN_MAX ? spill_with(ix, e, n, err) :
 	    add_open(row, e, n);
 	return rc ? -1 : indexdb_open_save(&ix->db, row, is_new, err);
-}
-
-/* Write sorted entries, key by key. */
-static int write_keys(struct index *ix, const struct entry *e, size_t n,
-    struct es_err *err)
-{
-	size_t i, j;
-
-	for (i = 0; i < n; i = j) {
-		for (j = i + 1; j < n && e[j].key == e[i].key; j++)
-			;
-		if (write_key(ix, e + i, j - i, err))
-			return index_key_at(e[i].key, err);
-	}
-	return 0;
-}
-
-int index_fold(struct index *ix, size_t n_new, struct es_err *err)
-{
-	size_t n = ix->n_wait, n_old = n - n_new;
-	struct entry *ascending = malloc(n * sizeof *ascending);
-	int rc;
-
-	if (!ascending)
-		return es_fail_nomem(err);
-	memcpy(ascending, ix->wait + n_new, n_old * sizeof *ascending);
-	memcpy(ascending + n_old, ix->wait, n_new * sizeof *ascending);
-	rc = write_keys(ix, sort(ascending, ix->wait, n), n, err);
-	free(ascending);
-	return rc;
 }

@@ -1,11 +1,11 @@
 /*
  * indexint: what index.c (life cycle, gathering, the writing of the tail),
  * indexfold.c, indextail.c (what is known of the tail), indexread.c and
- * indexremove.c share.
+ * indexrun.c and indexremove.c share.
  *
  * A flush appends to the tail, and when that would reach over more than
  * tail_span positions, folds it, with what was gathered, into the other
- * tables: sorted, so that each row is written once.
+ * tables: what belongs to busy keys row by row, the rest as a sorted run.
  */
 #ifndef ES_INDEXINT_H
 #define ES_INDEXINT_H
@@ -16,7 +16,11 @@ struct entry {			/* a posting that waits for the flush */
 	uint64_t key;
 	int64_t position;
 	short shape;
-	short slot;
+};
+
+struct run {			/* a row of tag_run, see indexrun.h */
+	int64_t number, first, last, postings;
+	uint64_t low, high;
 };
 
 /*
@@ -52,6 +56,9 @@ struct index {
 	int64_t newest;			/* position in wait, 0: none */
 	struct tail tail;
 	int64_t tail_span;
+	bool has_runs;			/* the tables of runs are there */
+	struct run *run;		/* oldest first */
+	size_t n_run, cap_run;
 	struct open_row row;		/* scratch, as are those below */
 	struct postings open, chunk, list, merged;
 	struct buf data, keys;
@@ -67,9 +74,13 @@ int index_read_open(struct index *ix, struct es_err *err);
 int index_gather(struct index *ix, int64_t position, int shape,
     const uint64_t *keys, size_t n, struct es_err *err);
 
+/* Write the n postings of one key, ascending, into the tables of busy keys. */
+int index_write_key(struct index *ix, const struct entry *e, size_t n,
+    struct es_err *err);
+
 /*
- * Write all that is gathered into the tables besides tag_tail: n_new entries,
- * and after them those of the tail, which is older.
+ * Write all that is gathered, n_new entries, and after them those of the tail,
+ * which is older.
  */
 int index_fold(struct index *ix, size_t n_new, struct es_err *err);
 

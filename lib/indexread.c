@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "indexint.h"
+#include "indexrun.h"
 
 int index_key_at(uint64_t key, struct es_err *err)
 {
@@ -169,6 +169,42 @@ static int read_key(struct index *ix, const struct index_range *r,
 	return 0;
 }
 
+/* Newest first when the range is reverse, oldest first otherwise. */
+static int read_runs(struct index *ix, const struct index_range *r,
+    struct posting *out, size_t max, size_t *n, struct es_err *err)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < ix->n_run && *n < max; i++) {
+		const struct run *run = &ix->run[r->reverse ?
+		    ix->n_run - 1 - i : i];
+
+		if (run->last <= r->after || run->first >= r->before)
+			continue;
+		rc = run_find(ix, run, r->key, err);
+		if (rc < 0)
+			return -1;
+		if (rc)
+			postings_take(&ix->chunk, r, out, max, n);
+	}
+	return 0;
+}
+
+/* What a key has in the runs is older than what it has in the tables. */
+static int read_folded(struct index *ix, const struct index_range *r,
+    struct posting *out, size_t max, size_t *n, struct es_err *err)
+{
+	bool runs = r->key != INDEX_EVERY;
+
+	if (runs && (run_sync(ix, err) ||
+	    (!r->reverse && read_runs(ix, r, out, max, n, err))))
+		return -1;
+	if (*n < max && read_key(ix, r, out, max, n, err))
+		return -1;
+	return runs && r->reverse ? read_runs(ix, r, out, max, n, err) : 0;
+}
+
 /* All of the tail is newer than all that is folded. */
 static int read_both(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err)
@@ -181,7 +217,7 @@ static int read_both(struct index *ix, const struct index_range *r,
 	if (r->reverse && index_tail_read(ix, r, out, max, n, err))
 		return -1;
 	if (*n < max && (!first || first - 1 > r->after) &&
-	    read_key(ix, r, out, max, n, err))
+	    read_folded(ix, r, out, max, n, err))
 		return -1;
 	return r->reverse ? 0 : index_tail_read(ix, r, out, max, n, err);
 }
@@ -236,7 +272,8 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
 	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
 		return -1;
 	rc = index_tail_sync(ix, err) || index_tail_count(ix, key, count, err) ||
-	    count_key(ix, key, count, err);
+	    count_key(ix, key, count, err) || (key != INDEX_EVERY &&
+	    (run_sync(ix, err) || run_count(ix, key, count, err)));
 	indexdb_end(&ix->db, begun);
 	return rc ? index_key_at(key, err) : 0;
 }
@@ -344,6 +381,8 @@ static int walk(struct index *ix, struct walk *w, struct es_err *err)
 	if (open != w->open || post != w->post)
 		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
 		    (long long)(open - w->open + post - w->post));
+	if (run_walk(ix, w->visit, w->arg, &w->newest, err))
+		return -1;
 	return index_tail_walk(ix, w->newest, tail, w->visit, w->arg, err);
 }
 

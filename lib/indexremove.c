@@ -2,7 +2,7 @@
  * indexremove: taking a message out of the tables.
  *
  * The tail is folded first, so that only tag_key, tag_open and tag_post have to
- * be looked at.  A chunk keeps its place as long as it has postings.
+ * be looked at, and the runs.  A chunk keeps its place as long as it has postings.
  *
  * The id of a key names the first posting that it had.  When that one goes the
  * key gets another id, which names the position that is first now with a shape
@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "indexint.h"
+#include "indexrun.h"
 
 /* Bytes of a tag_post chunk that was added to in its middle. */
 #define SPLIT_MAX 800
@@ -278,8 +278,11 @@ static int remove_key(struct index *ix, uint64_t key, struct posting p,
 {
 	int64_t id;
 	size_t i;
-	int rc = indexdb_key(&ix->db, key, &id, err);
+	int rc = run_remove(ix, key, p.position, err);
 
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	rc = indexdb_key(&ix->db, key, &id, err);
 	if (rc == 0)
 		return missing(p.position, err);
 	if (rc < 0 || (rc = indexdb_open_row(&ix->db, id, &ix->row, err)) < 0)
@@ -329,7 +332,7 @@ int index_remove(struct index *ix, struct posting p, int shape,
 {
 	size_t i, k;
 
-	if (index_settle(ix, err))
+	if (index_settle(ix, err) || run_sync(ix, err))
 		return -1;
 	for (i = 0; i < n; i++) {
 		for (k = 0; k < i && keys[k] != keys[i]; k++)

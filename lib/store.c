@@ -78,7 +78,8 @@ static int open_rest(struct store *s, struct es_err *err)
 	return know_files(s, err) < 0 || read_identity(s, err) < 0 ||
 	    prepare(s, err) < 0 ||
 	    names_open(s->db, &s->names, err) < 0 ||
-	    index_open(s->db->h, s->secret, &s->index, err) < 0 ||
+	    index_open(s->db->h, s->secret, known >= STORE_FORMAT_RUNS,
+	    &s->index, err) < 0 ||
 	    ids_open(s->db, s->secret, &s->ids, err) < 0 ||
 	    empty_catalog(s, err) < 0 || store_refresh(s, err) < 0 ? -1 : 0;
 }

@@ -22,7 +22,8 @@
 #include "hash.h"
 
 #define STORE_APPLICATION_ID 0x65736c67		/* "eslg" */
-#define STORE_FORMAT 2				/* user_version */
+#define STORE_FORMAT 3				/* user_version */
+#define STORE_FORMAT_RUNS 3		/* the first whose index has runs */
 
 struct store;
 

@@ -63,6 +63,7 @@ static int make_tables(struct db *db, struct es_err *err)
 	    hash_random(secret, sizeof secret, err) == 0 &&
 	    db_exec(db, schema_tables, err) == 0 &&
 	    db_exec(db, index_schema, err) == 0 &&
+	    db_exec(db, index_run_schema, err) == 0 &&
 	    db_exec(db, schema_view, err) == 0 &&
 	    put_meta(db, "store", id, UUID_TEXT - 1, true, err) == 0 &&
 	    put_meta(db, "secret", secret, sizeof secret, false, err) == 0 &&

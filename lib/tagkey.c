@@ -1,6 +1,7 @@
 #include "tagkey.h"
 
 #define BITS(n) ((UINT64_C(1) << (n)) - 1)
+#define TIMED (UINT64_C(1) << 62)
 
 static inline uint64_t rotl(uint64_t v, int n)
 {
@@ -95,10 +96,15 @@ uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n)
 	uint64_t ms, key, i;
 
 	if (n >= 36 && uuid7_time(p + n - 36, &ms))
-		return UINT64_C(1) << 62 | ms >> 14 << 28 |
+		return TIMED | ms >> 14 << 28 |
 		    (siphash(secret, p, n) & BITS(28));
 	key = siphash(secret, p, head) & BITS(46);
 	for (i = head; i < head + 2; i++)
 		key = key << 8 | (i < n ? (unsigned char)p[i] : 0);
 	return key ? key : 1;
+}
+
+bool tagkey_is_timed(uint64_t key)
+{
+	return (key & TIMED) != 0;
 }

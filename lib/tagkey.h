@@ -15,9 +15,14 @@
 #ifndef ES_TAGKEY_H
 #define ES_TAGKEY_H
 
+#include <stdbool.h>
 #include "bytes.h"
 
+
 uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n);
+
+/* Whether the key is that of a tag that ends in a version-7 UUID. */
+bool tagkey_is_timed(uint64_t key);
 
 /* SipHash-2-4 of n bytes, as a number. */
 uint64_t siphash(const unsigned char secret[16], const void *p, size_t n);

@@ -101,10 +101,18 @@ static int from_1(struct store *s, struct es_err *err)
 	    s->db->path, (long long)before, (long long)after);
 }
 
+/* ---- 2 to 3: the index has runs, for what is added from now on ---- */
+
+static int from_2(struct store *s, struct es_err *err)
+{
+	return db_exec(s->db, index_run_schema, err);
+}
+
 /* ---- all of them ---- */
 
 /* steps[n] leads from format n + 1 to the next. */
-static int (*const steps[])(struct store *, struct es_err *) = {from_1};
+static int (*const steps[])(struct store *, struct es_err *) = {from_1,
+    from_2};
 
 _Static_assert(sizeof steps / sizeof *steps == STORE_FORMAT - 1,
     "there is a step for each older format");

@@ -32,7 +32,7 @@ damaged() {
     run --separate-stderr es-check
     assert_success
     assert_stderr
-    assert_output "whole.db: sound: $(wc -l <whole.ndjson) messages, format 2"
+    assert_output "whole.db: sound: $(wc -l <whole.ndjson) messages, format 3"
     run --separate-stderr es-check -q
     assert_success
     assert_stderr
@@ -44,7 +44,7 @@ damaged() {
     run --separate-stderr es-check --json
     assert_success
     assert_stderr
-    assert_output "$(jq -c '{store, epoch, format: 2,
+    assert_output "$(jq -c '{store, epoch, format: 3,
         messages: '"$(wc -l <whole.ndjson)"', findings: 0, sound: true}' g)"
     sqlite3 whole.db 'update message set version = 9 where position = 3'
     run --separate-stderr es-check --json
@@ -62,14 +62,14 @@ damaged() {
     run --separate-stderr es-check -s new.db
     assert_success
     assert_stderr
-    assert_output 'new.db: sound: 0 messages, format 2'
+    assert_output 'new.db: sound: 0 messages, format 3'
     # More than the tail of the index holds, and keys that many have.
     seq 5000 | jq -c '{type: "a.b\(. % 3)", tags: ["t:\(. % 7)", "x"],
         payload: {n: ., who: "w\(. % 100)"}}' | es-append -q -s new.db
     run --separate-stderr es-check -s new.db
     assert_success
     assert_stderr
-    assert_output 'new.db: sound: 5000 messages, format 2'
+    assert_output 'new.db: sound: 5000 messages, format 3'
 }
 
 @test "a message that was changed" {
@@ -151,7 +151,13 @@ damaged() {
     sqlite3 whole2.db "vacuum into 'folded.db'"
     for sql in 'delete from tag_key where h = (select max(h) from tag_key)' \
         'update tag_open set spilled = spilled + 1 where spilled > 0' \
-        'update tag_post set shape = 3 where shape = 1 and id > 0'; do
+        'update tag_post set shape = 3 where shape = 1 and id > 0' \
+        'update tag_run set first = first + 1' \
+        'update tag_run set postings = postings - 1' \
+        'delete from tag_run' \
+        'update tag_block set h = h + 1 where id = 2' \
+        'update tag_block set data = substr(data, 1, length(data) - 1)' \
+        'delete from tag_block where id = 1'; do
         cp folded.db damaged.db
         assert_not_equal "$(sqlite3 damaged.db "$sql; select changes()")" 0
         run --separate-stderr es-check -s damaged.db
@@ -412,7 +418,7 @@ saved() {
     refute_output
     run --separate-stderr es-check -s new.db
     assert_success
-    assert_output "new.db: sound: $(wc -l <saved) messages, format 2"
+    assert_output "new.db: sound: $(wc -l <saved) messages, format 3"
 }
 
 @test "--salvage of what is no store" {

@@ -16,7 +16,8 @@ void layout_open(struct layout *l, const char *path, int64_t span)
 	if (!l->kind->es)
 		return;
 	if (sqlite3_exec(l->db, index_schema, NULL, NULL, NULL) ||
-	    index_open(l->db, secret, &l->ix, NULL))
+	    sqlite3_exec(l->db, index_run_schema, NULL, NULL, NULL) ||
+	    index_open(l->db, secret, true, &l->ix, NULL))
 		die(path, l->db);
 	if (!strcmp(l->kind->name, "es0"))
 		index_set_tail(l->ix, 0);

@@ -88,11 +88,11 @@ static void test_refused(void)
 	store_close(unit_store());
 	foreign("pragma application_id=1702063207; create table t(n)");
 	refused("not a store of es");
-	foreign("pragma application_id=1702063207; pragma user_version=3;"
+	foreign("pragma application_id=1702063207; pragma user_version=4;"
 	    "create table t(n)");
-	refused("its format is 3");
-	foreign("pragma application_id=1702063207; pragma user_version=3");
-	refused("its format is 3");
+	refused("its format is 4");
+	foreign("pragma application_id=1702063207; pragma user_version=4");
+	refused("its format is 4");
 	memcpy(kept, place_store, sizeof kept);
 	snprintf(place_store, sizeof place_store, "%s/no/es.db", place_dir);
 	check_int(store_create(place_store, &created, &err), -1);

@@ -52,7 +52,8 @@ static void make_old(void)
 		need(db_done(store_db(s), st, &err) == 0);
 	}
 	sqlite3_finalize(st);
-	need(db_exec(store_db(s), "pragma user_version=1", &err) == 0);
+	need(db_exec(store_db(s), "drop table tag_block; drop table tag_run; "
+	    "pragma user_version=1", &err) == 0);
 	need(store_commit(s, &err) == 0);
 	store_close(s);
 }

@@ -1,0 +1,95 @@
+/*
+ * indexrun: sorted runs, in which the index has the keys that are not busy.
+ *
+ * tag_run    run -> first, last, postings, low, high
+ * tag_block  run, h -> data
+ *
+ * A run has postings of a stretch of the log, positions first to last, sorted
+ * by key; `postings` is how many.  Runs with higher numbers are newer, and all
+ * of each is newer than all of the one before.  low and high are the least and
+ * the greatest of its keys in the order of time (tagkey.h), 0 when it has none:
+ * a key outside cannot be in the run.
+ *
+ * A block begins with key h.  For each key it has the varint of the distance to
+ * the key before (for the first: 0), the varint of the number of postings, and
+ * those as in a mixed chunk whose base is the run's first less one.  All of a
+ * key's postings in a run are in one block.
+ *
+ * The runs form a log-structured merge tree (O'Neil, Cheng, Gawlick, O'Neil,
+ * 1996): indexfold.c adds one at each fold, and merges it with the newest when
+ * there are many of its size.
+ *
+ * Functions that look for something return 1 when it is there, 0 when not, -1
+ * on error.
+ */
+#ifndef ES_INDEXRUN_H
+#define ES_INDEXRUN_H
+
+#include "indexint.h"
+
+/*
+ * Bring ix->run up to date with the transaction's snapshot; all below want
+ * that.  Oldest first.
+ */
+int run_sync(struct index *ix, struct es_err *err);
+
+/* A key's postings of a run into ix->chunk. */
+int run_find(struct index *ix, const struct run *r, uint64_t key,
+    struct es_err *err);
+
+/* How many postings a key has in all runs. */
+int run_count(struct index *ix, uint64_t key, int64_t *count,
+    struct es_err *err);
+
+/* Take a posting away from a key. */
+int run_remove(struct index *ix, uint64_t key, int64_t position,
+    struct es_err *err);
+
+/* ---- one run from its first key to its last ---- */
+
+struct run_cursor {
+	const struct run *run;
+	uint64_t key;
+	struct postings list;		/* the key's */
+	struct buf block;
+	size_t at;			/* in the block: what comes next */
+	uint64_t before;		/* the key that the distance is from */
+	int64_t blocks, postings;	/* met */
+};
+
+/* r must stay until the cursor is freed. */
+void run_cursor_begin(struct run_cursor *c, const struct run *r);
+/* The next key, and its postings. */
+int run_cursor_next(struct index *ix, struct run_cursor *c,
+    struct es_err *err);
+void run_cursor_free(struct run_cursor *c);
+
+/* ---- writing one ---- */
+
+struct run_writer {
+	struct run run;			/* number, first and last are set */
+	uint64_t key, before;		/* the block's first key, the last */
+	struct buf block;		/* key 0: empty */
+};
+
+/* Keys ascend, and so do the postings of each, of which there are n >= 1. */
+int run_write(struct index *ix, struct run_writer *w, uint64_t key,
+    const struct posting *p, size_t n, struct es_err *err);
+/*
+ * Write what is left, and the run's row, also when it has no postings: its
+ * number tells others that something has changed.
+ */
+int run_write_end(struct index *ix, struct run_writer *w, struct es_err *err);
+
+/* Remove a run with its blocks. */
+int run_drop(struct index *ix, const struct run *r, struct es_err *err);
+
+/*
+ * Visit every posting of every run (index_walk()); *newest: the last position
+ * of the last one.
+ */
+int run_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
+    struct posting p, struct es_err *err), void *arg, int64_t *newest,
+    struct es_err *err);
+
+#endif

@@ -1,0 +1,191 @@
+/* A run from its first key to its last: reading, writing, checking it. */
+#include <sqlite3.h>
+
+#include "indexblock.h"
+#include "tagkey.h"
+
+/* Bytes of a block: with its row it just fits into a page of 4096. */
+#define BLOCK_MAX 4000
+
+/* ---- reading ---- */
+
+void run_cursor_begin(struct run_cursor *c, const struct run *r)
+{
+	*c = (struct run_cursor){.run = r};
+}
+
+static int next_block(struct index *ix, struct run_cursor *c,
+    struct es_err *err)
+{
+	sqlite3_stmt *st = STATEMENT(&ix->db, SQL_BLOCK_NEXT, err,
+	    c->run->number, (int64_t)c->key);
+	int rc = st ? indexdb_step(&ix->db, st, err) : -1;
+
+	if (rc < 1)
+		return rc;
+	c->key = (uint64_t)sqlite3_column_int64(st, 0);
+	c->at = 0;
+	c->blocks++;
+	buf_truncate(&c->block, 0);
+	buf_add(&c->block, sqlite3_column_blob(st, 1),
+	    (size_t)sqlite3_column_bytes(st, 1));
+	sqlite3_reset(st);
+	if (buf_check(&c->block, err))
+		return -1;
+	return c->block.n ? 1 : block_bad(c->run, err);
+}
+
+int run_cursor_next(struct index *ix, struct run_cursor *c,
+    struct es_err *err)
+{
+	const unsigned char *p, *end;
+	uint64_t before = c->key;
+	int64_t n;
+	int rc;
+
+	if (c->at == c->block.n) {
+		rc = next_block(ix, c, err);
+		if (rc < 1)
+			return rc;
+	}
+	p = (const unsigned char *)c->block.p + c->at;
+	end = (const unsigned char *)c->block.p + c->block.n;
+	if (block_head(&p, end, &c->key, &n) || c->key <= before)
+		return block_bad(c->run, err);
+	if (block_postings(c->run, &p, end, n, &c->list, err))
+		return -1;
+	c->at = (size_t)(p - (const unsigned char *)c->block.p);
+	c->postings += n;
+	return 1;
+}
+
+void run_cursor_free(struct run_cursor *c)
+{
+	buf_free(&c->block);
+	postings_free(&c->list);
+}
+
+/* ---- writing ---- */
+
+static int end_block(struct index *ix, struct run_writer *w,
+    struct es_err *err)
+{
+	sqlite3_stmt *st;
+
+	if (w->block.n == 0)
+		return 0;
+	if (buf_check(&w->block, err))
+		return -1;
+	st = STATEMENT(&ix->db, SQL_BLOCK_ADD, err, w->run.number,
+	    (int64_t)w->key);
+	if (!st)
+		return -1;
+	sqlite3_bind_blob64(st, 3, w->block.p, w->block.n, SQLITE_STATIC);
+	if (indexdb_execute(&ix->db, st, err))
+		return -1;
+	buf_truncate(&w->block, 0);
+	return 0;
+}
+
+int run_write(struct index *ix, struct run_writer *w, uint64_t key,
+    const struct posting *p, size_t n, struct es_err *err)
+{
+	size_t was = w->block.n, last = w->before;
+
+	if (was)
+		block_add(&w->block, key - last, w->run.first, p, n);
+	if (!was || w->block.n > BLOCK_MAX) {
+		buf_truncate(&w->block, was);
+		if (end_block(ix, w, err))
+			return -1;
+		w->key = key;
+		block_add(&w->block, 0, w->run.first, p, n);
+	}
+	w->before = key;
+	w->run.postings += (int64_t)n;
+	if (tagkey_is_timed(key)) {
+		w->run.high = key;
+		if (!w->run.low)
+			w->run.low = key;
+	}
+	return 0;
+}
+
+int run_write_end(struct index *ix, struct run_writer *w, struct es_err *err)
+{
+	const struct run *r = &w->run;
+
+	if (end_block(ix, w, err))
+		return -1;
+	return indexdb_run(&ix->db, SQL_RUN_ADD, (int64_t[]){r->number,
+	    r->first, r->last, r->postings, (int64_t)r->low,
+	    (int64_t)r->high}, 6, err);
+}
+
+int run_drop(struct index *ix, const struct run *r, struct es_err *err)
+{
+	return indexdb_run(&ix->db, SQL_BLOCKS_REMOVE, &r->number, 1, err) ||
+	    indexdb_run(&ix->db, SQL_RUN_REMOVE, &r->number, 1, err) ? -1 : 0;
+}
+
+/* ---- the walk over all ---- */
+
+struct run_visit {
+	int (*visit)(void *arg, uint64_t key, struct posting p,
+	    struct es_err *err);
+	void *arg;
+	int64_t blocks;
+};
+
+static int walk_run(struct index *ix, const struct run *r,
+    struct run_visit *v, struct es_err *err)
+{
+	struct run_cursor c;
+	size_t i;
+	int rc;
+
+	run_cursor_begin(&c, r);
+	while ((rc = run_cursor_next(ix, &c, err)) == 1) {
+		if (!run_may_have(r, c.key)) {
+			rc = run_bad(r, "a key outside of its range", err);
+			break;
+		}
+		for (i = 0; rc == 1 && i < c.list.n; i++)
+			if (v->visit(v->arg, c.key, c.list.p[i], err))
+				rc = -1;
+		if (rc < 0)
+			break;
+	}
+	if (rc == 0 && c.postings != r->postings)
+		rc = run_bad(r, "another number of postings", err);
+	v->blocks += c.blocks;
+	run_cursor_free(&c);
+	return rc;
+}
+
+int run_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
+    struct posting p, struct es_err *err), void *arg, int64_t *newest,
+    struct es_err *err)
+{
+	struct run_visit v = {visit, arg, 0};
+	int64_t blocks;
+	sqlite3_stmt *st;
+	size_t i;
+
+	if (!ix->has_runs)
+		return 0;
+	if (run_sync(ix, err))
+		return -1;
+	for (i = 0; i < ix->n_run; i++) {
+		if (walk_run(ix, &ix->run[i], &v, err))
+			return -1;
+		*newest = ix->run[i].last;
+	}
+	st = indexdb_statement(&ix->db, SQL_BLOCKS, NULL, 0, err);
+	if (!st || indexdb_step(&ix->db, st, err) < 1)
+		return -1;
+	blocks = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return blocks == v.blocks ? 0 : es_fail(err, ES_FAILED, "tag_block: "
+	    "%lld rows of no run", (long long)(blocks - v.blocks));
+}
