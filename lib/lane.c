@@ -38,6 +38,13 @@ struct part *lane_part(struct lane *l, struct span text, bool add,
 	return p;
 }
 
+static void free_part(struct part *part)
+{
+	free(part->row.reason);
+	free(part->text);
+	free(part);
+}
+
 void lane_forget_part(struct lane *l, struct part *part)
 {
 	struct part **at = &l->buckets[part->hash % LANE_BUCKETS];
@@ -47,9 +54,7 @@ void lane_forget_part(struct lane *l, struct part *part)
 	while (*at != part)
 		at = &(*at)->next;
 	*at = part->next;
-	free(part->row.reason);
-	free(part->text);
-	free(part);
+	free_part(part);
 }
 
 void task_free(struct task *t)
@@ -250,17 +255,17 @@ void lane_lose_shard(struct lane *l, int shard)
 
 void lane_free_tasks(struct lane *l)
 {
-	struct part *p;
+	struct part *p, *next;
 	struct task *t;
 
 	for (size_t i = 0; i < LANE_BUCKETS; i++)
-		while ((p = l->buckets[i])) {
+		for (p = l->buckets[i]; p; p = next) {
+			next = p->next;
 			while ((t = p->first)) {
 				p->first = t->next_in_part;
 				task_free(t);
 			}
-			p->failing = false;
-			lane_forget_part(l, p);
+			free_part(p);
 		}
 }
 

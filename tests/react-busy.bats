@@ -252,3 +252,25 @@ END
     assert_equal "$status" 0
     assert_equal "$(json says '[.lag, .parked]')" '[1,1]'
 }
+
+@test "what was refused before a handler turned out not to run is stored" {
+    es-init
+    cat >d <<'END'
+#!/nobody/here
+# es: decide a.do
+# es: partition_by x
+echo '{"type":"a.done"}'
+END
+    chmod +x d
+    es-append -q --kind command -t a.do --id lacks y=1
+    es-append -q --kind command -t a.do --id has x=1
+    run -126 --separate-stderr es-react ./d
+    assert_regex "$stderr" 'd: stopped: '
+    assert_equal "$(es-query -t es.command_rejected |
+        jq -r .payload.command_id)" lacks
+    # Nothing is forgotten of the other.
+    sed -i '1s/.*/#!\/bin\/sh/' d
+    es-group start d
+    es-react ./d
+    assert_equal "$(es-query -t a.done | jq -r .causation_id)" has
+}
