@@ -9,7 +9,7 @@
  * P2     the same, but full chunks are spread over chunks by shape
  * L2     P2 behind a tail: the last 4,000 messages' postings stand in a few
  *        rows that are only appended to, and are folded into P2 at once
- * es0    lib/index without its tail: P2 under ids that ascend with time
+ * es0    lib/index without its tail: sorted runs, and P2 for busy keys
  * es     lib/index: es0 behind a tail of 2,000 messages
  * es4    with a tail of 4,000
  */
