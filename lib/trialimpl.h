@@ -30,7 +30,7 @@ struct trial {
 	enum trial_outcome outcome;	/* of the last `when` */
 	int64_t made;			/* what it made comes after this */
 	struct buf reason, detail;
-	struct partition at;		/* where then_state looks; n 0: unset */
+	struct partition at;		/* of the last `when`; values NULL: none */
 	/* of one request */
 	struct arena words;
 	struct message_scratch scratch;
@@ -56,9 +56,10 @@ bool trial_handles(const struct trial *, struct span type);
 int trial_pairs(char **words, size_t n, struct query *out,
     struct es_err *err);
 
-/* What a message is decided on, or where it is delivered: t->at, unless it
- * lacks a value. */
-int trial_place(struct trial *, const struct message *, struct es_err *err);
+/* What a message is decided on, or where it is delivered; empty when it lacks a
+ * value. */
+int trial_place(struct trial *, const struct message *, struct partition *out,
+    struct es_err *err);
 
 trial_word trial_given, trial_when, trial_history;
 

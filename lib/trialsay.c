@@ -278,18 +278,18 @@ static int react(struct trial *t, struct es_err *err)
 	return r;
 }
 
-int trial_place(struct trial *t, const struct message *m, struct es_err *err)
+int trial_place(struct trial *t, const struct message *m,
+    struct partition *out, struct es_err *err)
 {
 	const struct handler *h = &t->now->handler;
 	bool complete, many;
 
-	partition_free(&t->at);
-	if ((h->n_reads ? partition_of_reads(NULL, h, m, &t->at, &complete,
-	    &many, err) : partition_of(NULL, h, m, &t->at, &complete, &many,
+	if ((h->n_reads ? partition_of_reads(NULL, h, m, out, &complete,
+	    &many, err) : partition_of(NULL, h, m, out, &complete, &many,
 	    err)) < 0)
 		return -1;
 	if (!complete || many)
-		partition_free(&t->at);
+		partition_free(out);
 	return 0;
 }
 
@@ -301,7 +301,8 @@ static int handle(struct trial *t, struct draft *d, struct es_err *err)
 
 	if (d->tags.n > 2)
 		m.tags = d->tags;
-	if (trial_place(t, &m, err) < 0)
+	partition_free(&t->at);
+	if (trial_place(t, &m, &t->at, err) < 0)
 		return -1;
 	if (decides && d->kind != KIND_EVENT) {
 		if (d->tags.n <= 2)

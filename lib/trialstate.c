@@ -138,41 +138,43 @@ static int holds(struct trial *t, const char *expression, struct span value,
 /* ---- then_state ---- */
 
 /* Where the newest message belongs that has all the names. */
-static int find_place(struct trial *t, struct es_err *err)
+static int find_place(struct trial *t, struct partition *out,
+    struct es_err *err)
 {
 	int64_t i;
 
 	for (i = given_head(t->given); i > 0; i--) {
-		if (trial_place(t, given_at(t->given, i), err) < 0)
+		if (trial_place(t, given_at(t->given, i), out, err) < 0)
 			return -1;
-		if (t->at.values)
+		if (out->values)
 			return 0;
 	}
 	return es_fail(err, ES_USAGE, "of which partition: -p NAME=VALUE");
 }
 
-static int place(struct trial *t, const struct query *q, struct es_err *err)
+static int place(struct trial *t, const struct query *q,
+    struct partition *out, struct es_err *err)
 {
-	if (q->n > 0) {
-		partition_free(&t->at);
-		return partition_from_pairs(&t->now->handler,
-		    q->items[0].partition, q->items[0].n_partition, &t->at,
-		    err);
-	}
+	const struct handler *h = &t->now->handler;
+
+	if (q->n > 0)
+		return partition_from_pairs(h, q->items[0].partition,
+		    q->items[0].n_partition, out, err);
 	if (t->at.values)
-		return 0;
-	return t->now->handler.n_partition_by + t->now->handler.n_reads > 0 ?
-	    find_place(t, err) : partition_from_pairs(&t->now->handler, NULL, 0, &t->at, err);
+		return partition_copy(&t->at, out, err);
+	return h->n_partition_by + h->n_reads > 0 ? find_place(t, out, err) :
+	    partition_from_pairs(h, NULL, 0, out, err);
 }
 
-static int state_at(struct trial *t, struct buf *out, struct es_err *err)
+static int state_at(struct trial *t, const struct partition *p,
+    struct buf *out, struct es_err *err)
 {
 	struct answers *answers;
 	int r = answers_given(t->given, &t->now->handler, t->now->jq,
 	    &answers, err);
 
 	if (r == 0)
-		r = answer_state(answers, &t->at, out, err);
+		r = answer_state(answers, p, out, err);
 	answers_close(answers);
 	return r;
 }
@@ -180,6 +182,7 @@ static int state_at(struct trial *t, struct buf *out, struct es_err *err)
 int trial_then_state(struct trial *t, char **words, size_t n,
     struct es_err *err)
 {
+	struct partition p = {0};
 	struct query q = {0};
 	struct buf state = {0};
 	int i = 0, r = trial_need_handler(t, err);
@@ -188,11 +191,12 @@ int trial_then_state(struct trial *t, char **words, size_t n,
 		r = i = trial_pairs(words, n, &q, err);
 	if (r >= 0)
 		r = (size_t)i == n ? es_fail(err, ES_USAGE, "EXPRESSION is "
-		    "missing") : place(t, &q, err);
+		    "missing") : place(t, &q, &p, err);
 	if (r == 0)
-		r = state_at(t, &state, err);
+		r = state_at(t, &p, &state, err);
 	for (; r == 0 && (size_t)i < n; i++)
 		r = holds(t, words[i], buf_span(&state), err);
+	partition_free(&p);
 	query_free(&q);
 	buf_free(&state);
 	return r;
