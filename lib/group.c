@@ -105,6 +105,7 @@ int group_load(struct groups *g, const char *name, struct group_row *out,
     struct es_err *err)
 {
 	sqlite3_stmt *st = group_statement(g, GQ_LOAD, err);
+	bool whole;
 	int r;
 
 	*out = (struct group_row){0};
@@ -125,8 +126,10 @@ int group_load(struct groups *g, const char *name, struct group_row *out,
 		memcpy(out->hash, db_text(st, 4).p, 32);
 	out->start = sqlite3_column_int64(st, 5);
 	out->react_from = sqlite3_column_int64(st, 6);
+	whole = out->name && out->definition &&
+	    (out->error || !db_text(st, 2).p);
 	sqlite3_reset(st);
-	if (!out->name || !out->definition) {
+	if (!whole) {
 		group_row_free(out);
 		return es_fail_nomem(err);
 	}

@@ -85,16 +85,23 @@ static int refresh(struct runner *r, bool *progress, struct es_err *err)
 	return 0;
 }
 
+int runner_beat(struct runner *r, struct es_err *err)
+{
+	int64_t now = sys_monotonic();
+
+	if (now < r->beat_at)
+		return 0;
+	r->beat_at = now + BEAT_MS;
+	return workers_beat(r->workers, err);
+}
+
 static int keep_alive(struct runner *r, bool *progress, struct es_err *err)
 {
 	int64_t now = sys_monotonic();
 	size_t i;
 
-	if (now >= r->beat_at) {
-		if (workers_beat(r->workers, err) < 0)
-			return -1;
-		r->beat_at = now + BEAT_MS;
-	}
+	if (runner_beat(r, err) < 0)
+		return -1;
 	if (now < r->claim_at)
 		return 0;
 	/* What another store gets, this one's head does not tell. */

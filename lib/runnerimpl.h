@@ -147,6 +147,8 @@ struct runner {
 /* A signal has asked for the end. */
 bool runner_is_stopping(const struct runner *);
 void runner_say(struct runner *, const char *fmt, ...) ES_PRINTF(2, 3);
+/* Tell others that this process lives, when it is time. */
+int runner_beat(struct runner *, struct es_err *err);
 /* Look where the log's head is now. */
 int runner_look(struct runner *, bool *moved, struct es_err *err);
 

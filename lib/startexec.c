@@ -200,7 +200,7 @@ int runner_end_streams(struct runner *r, struct es_err *err)
 	struct pollfd *fds = calloc(runner_executable_fds(r) + 1,
 	    sizeof *fds);
 	int64_t hurry = 0;
-	bool any;
+	bool progress;
 	int bad = 0;
 
 	if (!fds)
@@ -213,8 +213,9 @@ int runner_end_streams(struct runner *r, struct es_err *err)
 		int64_t timeout = 1000;
 		size_t n;
 
-		bad = collect_streams(r, &any, err) < 0 ||
-		    runner_commit(r, err) < 0 ? -1 : 0;
+		bad = collect_streams(r, &progress, err) < 0 ||
+		    runner_commit(r, err) < 0 ||
+		    runner_beat(r, err) < 0 ? -1 : 0;
 		if (bad < 0 || !any_runs(r))
 			break;
 		if (runner_is_stopping(r)) {

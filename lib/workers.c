@@ -1,12 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys.h"
 #include "workers.h"
 
 struct workers {
+	char *path;
 	int fd, me, lease_ms;
 };
 
@@ -16,20 +18,9 @@ static off_t beat_at(int slot)
 	return WORKERS_MAX + (off_t)slot * (off_t)sizeof(int64_t);
 }
 
-static int open_file(const char *store, int flags, struct es_err *err)
+static char *file_of(const char *store, struct es_err *err)
 {
-	char *path = sys_beside(store, "-workers", err);
-	int fd, saved;
-
-	if (!path)
-		return -1;
-	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0666);
-	if (fd < 0 && err)
-		es_fail_errno(err, "%s", path);
-	saved = errno;
-	free(path);
-	errno = saved;
-	return fd;
+	return sys_beside(store, "-workers", err);
 }
 
 int workers_join(const char *store, struct workers **out, int *me,
@@ -42,8 +33,13 @@ int workers_join(const char *store, struct workers **out, int *me,
 	if (!w)
 		return es_fail_nomem(err);
 	w->lease_ms = WORKERS_LEASE_MS;
-	w->fd = open_file(store, O_RDWR | O_CREAT, err);
+	w->path = file_of(store, err);
+	w->fd = w->path ? open(w->path, O_RDWR | O_CREAT | O_CLOEXEC |
+	    O_NOFOLLOW, 0666) : -1;
 	if (w->fd < 0) {
+		if (w->path)
+			es_fail_errno(err, "%s", w->path);
+		free(w->path);
 		free(w);
 		return -1;
 	}
@@ -69,7 +65,20 @@ void workers_leave(struct workers *w)
 	if (!w)
 		return;
 	close(w->fd);
+	free(w->path);
 	free(w);
+}
+
+/*
+ * Without its name the file tells nobody anything, and who comes next is given
+ * the slot of one who lives.
+ */
+static bool has_name(const struct workers *w)
+{
+	struct stat open, named;
+
+	return fstat(w->fd, &open) == 0 && stat(w->path, &named) == 0 &&
+	    open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
 int workers_beat(struct workers *w, struct es_err *err)
@@ -77,12 +86,16 @@ int workers_beat(struct workers *w, struct es_err *err)
 	int64_t now = sys_monotonic();
 	ssize_t n;
 
+	if (!has_name(w))
+		return es_fail(err, ES_FAILED, "%s: is gone, or another file "
+		    "than the one that was opened", w->path);
+
 	/* In part is written again as a whole. */
 	do
 		n = pwrite(w->fd, &now, sizeof now, beat_at(w->me));
 	while (n < 0 ? errno == EINTR : n > 0 && n < (ssize_t)sizeof now);
 	if (n != sizeof now)
-		return es_fail_errno(err, "the heartbeat beside the store");
+		return es_fail_errno(err, "%s", w->path);
 	return 0;
 }
 
@@ -122,13 +135,20 @@ int workers_gone(struct workers *w, int slot, bool *gone, struct es_err *err)
 int workers_alive(const char *store, int slot, bool *alive,
     struct es_err *err)
 {
+	char *path = file_of(store, err);
 	bool gone = true;
-	int fd = open_file(store, O_RDONLY, NULL), r;
+	int fd, r;
 
 	*alive = false;
-	if (fd < 0)
-		return errno == ENOENT ? 0 :
-		    es_fail_errno(err, "%s-workers", store);
+	if (!path)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		r = errno == ENOENT ? 0 : es_fail_errno(err, "%s", path);
+		free(path);
+		return r;
+	}
+	free(path);
 	r = look(fd, slot, WORKERS_LEASE_MS, &gone, err);
 	*alive = !gone;
 	close(fd);

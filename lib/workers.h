@@ -22,6 +22,7 @@ struct workers;
 int workers_join(const char *store, struct workers **out, int *me,
     struct es_err *err);
 void workers_leave(struct workers *);	/* NULL is fine */
+/* Also fails when the file has lost its name. */
 int workers_beat(struct workers *, struct es_err *err);
 
 /*

@@ -65,6 +65,22 @@ static void test_link(void)
 	workers_leave(b);
 }
 
+/* Another process would get the same slot in a new file. */
+static void test_removed(void)
+{
+	struct workers *w;
+	char path[400];
+	int me;
+
+	snprintf(path, sizeof path, "%s-workers", place_store);
+	need(workers_join(place_store, &w, &me, &err) == 0);
+	check_int(workers_beat(w, &err), 0);
+	check_int(unlink(path), 0);
+	check_int(workers_beat(w, &err), -1);
+	check(strstr(err.text, "es.db-workers: is gone") != NULL);
+	workers_leave(w);
+}
+
 /* A process that is killed is gone at once. */
 static void test_killed(void)
 {
@@ -135,6 +151,7 @@ int main(void)
 	fds = place_fds();
 	test_slots();
 	test_link();
+	test_removed();
 	test_killed();
 	test_stopped();
 	check_int(place_fds(), fds);
