@@ -115,6 +115,8 @@ static bool is_made(const struct tree *t, uint32_t node)
 
 /* ---- elements ---- */
 
+static int one_node(struct tree *, uint32_t node, const struct tree_place *);
+
 /* The elements of an array behind the first `skip`. */
 static int nodes(struct tree *t, uint32_t array, uint32_t skip,
     const struct tree_place *at)
@@ -124,7 +126,7 @@ static int nodes(struct tree *t, uint32_t array, uint32_t skip,
 
 	for (i = json_first(t->doc, array); i < end;
 	    i = json_next(t->doc, i), place.index++)
-		if (place.index >= skip && tree_node(t, i, &place) < 0)
+		if (place.index >= skip && one_node(t, i, &place) < 0)
 			return -1;
 	return 0;
 }
@@ -274,7 +276,7 @@ static int any_node(struct tree *t, uint32_t node, const struct tree_place *at)
 	    "behind their tag");
 }
 
-int tree_node(struct tree *t, uint32_t node, const struct tree_place *at)
+static int one_node(struct tree *t, uint32_t node, const struct tree_place *at)
 {
 	if (any_node(t, node, at) < 0)
 		return -1;
@@ -289,7 +291,7 @@ int tree_inert(struct tree *t, uint32_t node, const struct tree_place *at)
 	int r;
 
 	t->inert++;
-	r = tree_node(t, node, at);
+	r = one_node(t, node, at);
 	t->inert--;
 	return r;
 }
@@ -310,7 +312,7 @@ int tree_render(const struct json_doc *d, uint32_t root, const char *key,
 {
 	struct tree t = {.doc = d, .key = key, .again = form,
 	    .slot = slot_html, .out = out, .from = out->n, .err = err};
-	int r = tree_node(&t, root, NULL) < 0 || check_secret(&t) < 0 ||
+	int r = one_node(&t, root, NULL) < 0 || check_secret(&t) < 0 ||
 	    buf_check(&t.text, err) < 0 || buf_check(out, err) < 0 ? -1 : 0;
 
 	if (r < 0)

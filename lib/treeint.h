@@ -46,7 +46,6 @@ struct tree {
 int tree_fault(struct tree *, const struct tree_place *, const char *fmt, ...)
     ES_PRINTF(3, 4);
 
-int tree_node(struct tree *, uint32_t node, const struct tree_place *);
 /* A node in which there can be no part of a form. */
 int tree_inert(struct tree *, uint32_t node, const struct tree_place *);
 /* The elements of an array of nodes. */

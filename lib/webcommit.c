@@ -78,7 +78,7 @@ static int append_all(struct web *w, struct es_err *err)
 	for (r = w->queue; r; r = r->next)
 		if (append(w, r->command, err) < 0)
 			break;
-	if (!r && web_store_check(w, err) == 0)
+	if (!r)
 		return store_commit(w->store, err);
 	store_rollback(w->store);
 	return -1;

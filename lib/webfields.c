@@ -6,7 +6,7 @@
 
 #define STEPS_MAX 16
 
-/* A value, or what others stand in: an object's members, an array's elements. */
+/* A value, or what others stand in: members or elements. */
 enum field_kind { FIELD_NEW, FIELD_VALUE, FIELD_OBJECT, FIELD_ARRAY };
 
 struct field {

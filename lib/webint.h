@@ -3,7 +3,7 @@
  *
  * A request goes NEW -> BODY (POST) -> DONE, or waits with its connection
  * suspended (a render, a commit) and comes back with its response made.  The
- * handler of libmicrohttpd only moves it on: web_route() decides.
+ * handler of libmicrohttpd only moves it on: route() decides.
  */
 #ifndef ES_WEBINT_H
 #define ES_WEBINT_H
@@ -196,7 +196,6 @@ int web_form_value(struct span text, const char *name, struct buf *out);
 int web_make_token(struct web *, struct es_err *err);
 void web_session(struct request *);	/* reads or makes it */
 void web_session_hash(const char *session, char out[65]);
-bool web_cookie(struct request *, const char *name, struct buf *out);
 bool web_is_token(const struct web *, struct span given);
 bool web_has_token(struct request *);
 

@@ -231,13 +231,12 @@ static void route(struct request *r)
 		web_page_get(r);
 }
 
-static enum MHD_Result begin(struct web *w, struct request *r,
+static enum MHD_Result begin(struct request *r,
     struct MHD_Connection *connection, const char *method)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
-	(void)w;
 	r->begun = true;
 	r->connection = connection;
 	r->conn = info ? info->socket_context : NULL;
@@ -276,13 +275,14 @@ enum MHD_Result web_handle(void *web, struct MHD_Connection *connection,
 {
 	struct request *r = *request;
 
+	(void)web;
 	(void)url;
 	(void)version;
 	/* While it stops nothing may be begun, nor wait: it would be freed. */
 	if (!r || r->web->stopping)
 		return MHD_NO;
 	if (!r->begun)
-		return begin(web, r, connection, method);
+		return begin(r, connection, method);
 	if (*upload_size > 0) {
 		take_body(r, upload, *upload_size);
 		*upload_size = 0;

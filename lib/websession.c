@@ -37,7 +37,7 @@ static int random_hex(char *out, size_t bytes, struct es_err *err)
 }
 
 /* A cookie's value out of "a=1; b=2" (RFC 6265, 4.2). */
-bool web_cookie(struct request *r, const char *name, struct buf *out)
+static bool find_cookie(struct request *r, const char *name, struct buf *out)
 {
 	const char *p = web_header(r, "Cookie");
 	size_t n = strlen(name);
@@ -61,7 +61,7 @@ void web_session(struct request *r)
 
 	if (r->session[0])
 		return;
-	if (web_cookie(r, "es_session", &value) &&
+	if (find_cookie(r, "es_session", &value) &&
 	    is_hex(buf_span(&value), SESSION_TEXT - 1))
 		memcpy(r->session, value.p, SESSION_TEXT);
 	else
@@ -184,7 +184,7 @@ bool web_has_token(struct request *r)
 
 	if (header && strncasecmp(header, "Bearer ", 7) == 0)
 		return web_is_token(r->web, span_str(header + 7));
-	has = web_cookie(r, "es_token", &value) &&
+	has = find_cookie(r, "es_token", &value) &&
 	    web_is_token(r->web, buf_span(&value));
 	buf_free(&value);
 	return has;

@@ -1,7 +1,7 @@
 /*
- * GET /public/…: files of APP/public, and es.js and es.css of share/es/www.  A path is
- * decoded once; each segment is opened below the one before, and no link is
- * followed, so nothing outside of the directory is reached.
+ * GET /public/…: files of APP/public, and es.js and es.css of share/es/www.  A
+ * path is decoded once; each segment is opened below the one before, and no
+ * link is followed, so nothing outside of the directory is reached.
  */
 #include <errno.h>
 #include <fcntl.h>

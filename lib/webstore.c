@@ -15,8 +15,10 @@ int web_store_open(struct web *w, const char *path, struct es_err *err)
 
 int web_store_check(struct web *w, struct es_err *err)
 {
-	return store_check_same(w->store, err) < 0 ||
-	    store_check_files(w->store, err) < 0 ? -1 : 0;
+	if (store_check_files(w->store, err) < 0)
+		return -1;
+	/* What cannot be read now is no other store. */
+	return store_check_same(w->store, err) < 0 && !err->outside ? -1 : 0;
 }
 
 static int look(struct web *w, int *timeout, struct es_err *err)

@@ -64,6 +64,32 @@ assert_ended() {
     es-check
 }
 
+@test "a store that cannot be read for a while: 503, and it goes on" {
+    serve --no-react
+    post 1
+    assert_equal "$status" 202
+    id=$(header es-id)
+    # Everything but the first page is overwritten, in place.
+    sqlite3 es.db 'pragma wal_checkpoint(truncate)' >checkpoint
+    cp es.db whole
+    dd if=/dev/zero of=es.db bs=4096 seek=1 count=$(($(stat -c %s es.db) / 4096 - 1)) \
+        conv=notrunc status=none
+    post 2
+    assert_equal "$status" 503
+    request GET "/commands/$id"
+    assert_equal "$status" 503
+    request GET /
+    assert_equal "$status" 500
+    within 10 grep -q 'tried again until it can be read' serve.err
+    dd if=whole of=es.db conv=notrunc status=none
+    post 3
+    assert_equal "$status" 202
+    request GET /
+    assert_equal "$status" 200
+    assert_regex "$(cat body)" 'so many: 2'
+    assert_equal "$(grep -c 'tried again' serve.err)" 1
+}
+
 @test "who holds the store for long keeps nobody from the pages" {
     cat >hold.c <<'END'
 #define _GNU_SOURCE

@@ -397,6 +397,20 @@ END
     assert_equal "$status" 200
 }
 
+@test "two servers that begin at once have one token, a half one is refused" {
+    start one es-serve -l 127.0.0.1:0 --no-react app
+    start two es-serve -l 127.0.0.1:0 --no-react app
+    within 10 lines one.out 1
+    within 10 lines two.out 1
+    assert_equal "$(sed 's/.*token=//' one.out)" "$(cat es.db-token)"
+    assert_equal "$(sed 's/.*token=//' two.out)" "$(cat es.db-token)"
+    assert_equal "$(echo es.db-token*)" es.db-token
+    printf 0123 >es.db-token
+    run --separate-stderr es-serve -l 127.0.0.1:0 app
+    assert_failure 1
+    assert_error_line es-serve 'es.db-token: not a token: remove it'
+}
+
 @test "/events follows" {
     serve --no-react
     start follow curl -sN -H "Authorization: Bearer $token" -H 'Accept: application/x-ndjson' \
