@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "json.h"
+#include "jsonint.h"
 #include "utf8.h"
 
 struct parser {
@@ -144,15 +144,9 @@ static bool parse_string(struct parser *ps)
 	return bad(ps, "unterminated string");
 }
 
-static struct span raw_key(const struct json_doc *d, uint32_t key)
-{
-	return (struct span){d->text + d->nodes[key].start + 1,
-	    d->nodes[key].len - 2};
-}
-
 void json_decode(const struct json_doc *d, uint32_t string, struct buf *out)
 {
-	struct span s = raw_key(d, string);
+	struct span s = json_raw(d, string);
 	const char *p = s.p, *end = s.p + s.n, *slash;
 	char utf8[4];
 	uint32_t c = 0;
@@ -243,71 +237,6 @@ static bool parse_scalar(struct parser *ps)
 	return bad(ps, "not JSON");
 }
 
-/* ---- duplicate keys ---- */
-
-static int by_bytes(const void *a, const void *b)
-{
-	return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
-/* Many keys, or escaped ones: compare them decoded and sorted. */
-static bool keys_sorted(struct parser *ps, uint32_t object)
-{
-	const struct json_doc *d = ps->doc;
-	uint32_t count = d->nodes[object].count, i, at = object + 1;
-	struct span *v = calloc(count, sizeof *v);
-	struct buf text = {0};
-	size_t offset;
-	bool ok = true;
-
-	if (!v) {
-		ps->nomem = true;
-		return false;
-	}
-	if (!buf_room(&text, d->nodes[object].len))
-		ok = false;
-	for (i = 0; i < count && ok; i++) {
-		/* Decoded text is never longer, so text does not move. */
-		offset = text.n;
-		json_decode(d, at, &text);
-		v[i] = (struct span){text.p + offset, text.n - offset};
-		at = d->nodes[at + 1].end;
-	}
-	if (!ok || text.failed) {
-		ps->nomem = true;
-		ok = false;
-	} else {
-		qsort(v, count, sizeof *v, by_bytes);
-		for (i = 1; i < count && ok; i++)
-			if (span_eq(v[i - 1], v[i]))
-				ok = bad(ps, "duplicate key");
-	}
-	buf_free(&text);
-	free(v);
-	return ok;
-}
-
-static bool keys_differ(struct parser *ps, uint32_t object)
-{
-	const struct json_doc *d = ps->doc;
-	uint32_t end = d->nodes[object].end, a, b;
-
-	if (d->nodes[object].count < 2)
-		return true;
-	if (d->nodes[object].count > 16)
-		return keys_sorted(ps, object);
-	for (a = object + 1; a < end; a = d->nodes[a + 1].end)
-		if (d->nodes[a].escaped)
-			return keys_sorted(ps, object);
-	for (a = object + 1; a < end; a = d->nodes[a + 1].end)
-		for (b = d->nodes[a + 1].end; b < end;
-		    b = d->nodes[b + 1].end)
-			if (d->nodes[a].len == d->nodes[b].len &&
-			    span_eq(raw_key(d, a), raw_key(d, b)))
-				return bad(ps, "duplicate key");
-	return true;
-}
-
 /* ---- the parse ---- */
 
 static bool parse_key(struct parser *ps)
@@ -324,6 +253,14 @@ static bool parse_key(struct parser *ps)
 	return true;
 }
 
+static bool keys_differ(struct parser *ps, uint32_t object)
+{
+	int r = json_keys_differ(ps->doc, object);
+
+	ps->nomem |= r < 0;
+	return r > 0 || (r == 0 && bad(ps, "duplicate key"));
+}
+
 static bool close_container(struct parser *ps, uint32_t container)
 {
 	struct json_node *node = &ps->doc->nodes[container];
@@ -331,7 +268,8 @@ static bool close_container(struct parser *ps, uint32_t container)
 	ps->at++;
 	node->len = (uint32_t)ps->at - node->start;
 	node->end = ps->doc->n;
-	return node->type != JSON_OBJECT || keys_differ(ps, container);
+	return node->type != JSON_OBJECT || node->count < 2 ||
+	    keys_differ(ps, container);
 }
 
 /*

@@ -31,7 +31,7 @@ def decide($c):
     on($c; "wrong.late"; event("wrong.done"; {}), error("too late")),
     on($c; "wrong.loop"; last(range(infinite))),
     on($c; "wrong.crash"; .[1e9] = 1 | event("wrong.done"; {n: length})),
-    on($c; "wrong.eat"; ("x" * 1000000000) | event("wrong.done"; {n: length})),
+    on($c; "wrong.eat"; (1000000000 as $n | "x" * $n) | event("wrong.done"; {n: length})),
     on($c; "wrong.command"; command("wrong.fine"; {})),
     on($c; "wrong.own"; event("es.own"; {})),
     on($c; "wrong.type"; event("no type"; {})),
