@@ -5,6 +5,8 @@
 # serve [FLAG...]: the app in $app, else in app/, on a free port; sets server,
 # url, port, token.
 serve() {
+    # What an earlier one said is not its URL.
+    rm -f serve.out
     start serve es-serve -l 127.0.0.1:0 "$@" "${app-app}"
     server=$pid
     within 10 lines serve.out 1
