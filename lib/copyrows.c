@@ -189,17 +189,19 @@ static const struct {
 	    "command not in (select payload ->> 'position' from src.message "
 	    "where position > ?1 and type = (select id from src.type "
 	    "where name = 'es.message_skipped')))"},
-	/* The index is made anew. */
-	{"tag_key", "0"}, {"tag_open", "0"}, {"tag_post", "0"},
-	{"tag_tail", "0"},
 };
+
+#define INDEX_TABLES "tag_"		/* begin so; a branch's is made anew */
 
 static const char *part_of(const struct copy *c, const char *table)
 {
-	for (size_t i = 0; c->branch && i < sizeof parts / sizeof *parts; i++)
+	if (!c->branch)
+		return NULL;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (strcmp(parts[i].table, table) == 0)
 			return parts[i].where;
-	return NULL;
+	return strncmp(table, INDEX_TABLES, strlen(INDEX_TABLES)) == 0 ? "0" :
+	    NULL;
 }
 
 static int fill(struct rows *r, const char *table, struct es_err *err)

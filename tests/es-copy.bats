@@ -391,6 +391,18 @@ END
     assert_success
 }
 
+@test "--as-of a position of a log whose index has runs" {
+    es-init
+    seq 5000 | jq -c '{type: "a.b", payload: {n: ., who: "w\(. % 300)"}}' |
+        es-append -q
+    for at in 2500 1000; do
+        es-copy --as-of "$at" "at$at.db"
+        es-query -s "at$at.db" -k who=w7 | cmp - \
+            <(es-query -b $((at + 1)) -k who=w7)
+        es-check -q -s "at$at.db"
+    done
+}
+
 @test "--as-of a time" {
     es-init
     es-append -q -t a
