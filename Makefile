@@ -18,6 +18,7 @@ PREFIX ?= /usr/local
 BINDIR = $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 SHAREDIR = $(PREFIX)/share/es
+LIBEXECDIR = $(PREFIX)/libexec/es
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
@@ -49,7 +50,8 @@ endif
 
 ES_CFLAGS = -std=c11 -O2 -g $(WARNINGS) $(LIB_CFLAGS) $(CFLAGS)
 ES_DEFINES = -D_GNU_SOURCE -DES_VERSION='"$(VERSION)"' \
-	-DES_SHAREDIR='"$(SHAREDIR)"' -Ilib
+	-DES_SHAREDIR='"$(SHAREDIR)"' \
+	-DES_LIBEXECDIR='"$(LIBEXECDIR)"' -Ilib
 ES_CPPFLAGS = $(ES_DEFINES) -include lib/banned.h $(CPPFLAGS)
 ES_LIBS = $(AS_NEEDED) $(LIB_LIBS) -lpthread -lm $(LIBS)
 COMPILE = $(CC) $(ES_CPPFLAGS) $(ES_CFLAGS) -MMD -MP -c -o $@ $<
@@ -57,6 +59,8 @@ LINK = $(CC) $(ES_CFLAGS) $(LDFLAGS) -o $@
 
 lib_o := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
 programs := $(patsubst bin/%.c,$(B)/%,$(wildcard bin/*.c))
+# Beside bin/, as it is installed.
+upcaster := $(B)/../libexec/es/es-query
 units := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
 fault_parts := run scenario verify
 faults := $(patsubst %.c,$(O)/%,$(filter-out tests/fault/shim_%.c \
@@ -72,7 +76,7 @@ CPUS := $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
 MAKE_ALL = $(MAKE) --no-print-directory \
 	$(if $(findstring -j,$(MAKEFLAGS)),,-j$(CPUS))
 
-all: $(O)/libes.a $(programs)
+all: $(O)/libes.a $(programs) $(upcaster)
 
 $(O)/libes.a: $(lib_o)
 	rm -f $@
@@ -89,6 +93,15 @@ $(test_o): $(O)/%.o: %.c $(O)/flags
 	$(COMPILE)
 
 $(programs): $(B)/%: $(O)/bin/%.o $(O)/libes.a
+	@mkdir -p $(@D)
+	$(LINK) $< $(O)/libes.a $(ES_LIBS)
+
+# The one that has libjq, for es-query --upcast.
+$(O)/libexec/es-query.o: bin/es-query.c $(O)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -DES_UPCASTS
+
+$(upcaster): $(O)/libexec/es-query.o $(O)/libes.a
 	@mkdir -p $(@D)
 	$(LINK) $< $(O)/libes.a $(ES_LIBS)
 
@@ -270,6 +283,7 @@ completions: all
 install: all completions
 install uninstall:
 	@DESTDIR='$(DESTDIR)' BINDIR='$(BINDIR)' SHAREDIR='$(SHAREDIR)' \
+	LIBEXECDIR='$(LIBEXECDIR)' UPCASTER='$(upcaster)' \
 	MANDIR='$(MANDIR)' BASHDIR='$(BASHDIR)' ZSHDIR='$(ZSHDIR)' \
 	FISHDIR='$(FISHDIR)' BATSDIR='$(BATSDIR)' .ci/install $@ $(O)/completions $(programs)
 
@@ -278,7 +292,7 @@ dist:
 	git archive --format=tar --prefix=es-$(VERSION)/ HEAD | gzip -n -9 >$(DIST)
 
 clean:
-	rm -rf build $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
+	rm -rf build libexec $(patsubst bin/%.c,bin/%,$(wildcard bin/*.c))
 
 .PHONY: all unit deps deps-build check check-slow asan check-asan fuzz fuzzers \
 	bench \
@@ -286,5 +300,5 @@ clean:
 	lint-tidy install uninstall dist clean completions
 .SECONDARY:
 
--include $(wildcard $(O)/lib/*.d $(O)/bin/*.d $(O)/tests/unit/*.d \
+-include $(wildcard $(O)/lib/*.d $(O)/bin/*.d $(O)/libexec/*.d $(O)/tests/unit/*.d \
 	$(O)/tests/fault/*.d $(O)/tests/fuzz/*.d)

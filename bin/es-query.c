@@ -3,16 +3,23 @@
  *
  * The log only grows, so what is printed and the guard agree although no read
  * transaction is held: both are as of the head that was seen at the start.
+ *
+ * To load libjq takes longer than most queries.  So this program has none, and
+ * for --upcast it becomes one of the same source that was compiled with
+ * ES_UPCASTS.
  */
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "follow.h"
 #include "sys.h"
+#ifdef ES_UPCASTS
 #include "upcast.h"
+#endif
 
 #define QUERY_BYTES (1024 * 1024)
 
@@ -191,6 +198,58 @@ static int hand_on(struct output *out, struct span text, int64_t messages,
 	return out->each ? cli_flush(err) : 0;
 }
 
+/* ---- upcasts ---- */
+
+#ifdef ES_UPCASTS
+static int begin_upcasts(char **argv, struct upcast **out,
+    struct es_err *err)
+{
+	(void)argv;
+	return upcast_open(out, err);
+}
+
+static int upcast(struct output *out, struct message *m, struct es_err *err)
+{
+	if (out->upcast && upcast_or_fail(out->upcast,
+	    store_catalog(*out->store), m, err) < 0)
+		return es_err_at(err, "%s", store_path(*out->store));
+	return 0;
+}
+
+static void end_upcasts(struct upcast *u)
+{
+	upcast_close(u);
+}
+#else
+/* Returns only when it fails. */
+static int begin_upcasts(char **argv, struct upcast **out,
+    struct es_err *err)
+{
+	char *path = sys_libexec("es-query", err);
+
+	*out = NULL;
+	if (!path)
+		return -1;
+	execv(path, argv);
+	es_fail_errno(err, "--upcast: %s", path);
+	free(path);
+	return -1;
+}
+
+static int upcast(struct output *out, struct message *m, struct es_err *err)
+{
+	(void)out;
+	(void)m;
+	(void)err;
+	return 0;
+}
+
+static void end_upcasts(struct upcast *u)
+{
+	(void)u;
+}
+#endif
+
 /* One by one: aligned, or as their newest version. */
 static int print_each(struct find *f, struct output *out, struct es_err *err)
 {
@@ -198,9 +257,8 @@ static int print_each(struct find *f, struct output *out, struct es_err *err)
 	int r;
 
 	while ((r = find_next(f, &m, err)) > 0) {
-		if (out->upcast && upcast_or_fail(out->upcast,
-		    store_catalog(*out->store), &m, err) < 0)
-			return es_err_at(err, "%s", store_path(*out->store));
+		if (upcast(out, &m, err) < 0)
+			return -1;
 		buf_truncate(&out->line, 0);
 		if (out->pretty)
 			message_print_pretty(&out->line, &m, out->colour,
@@ -359,26 +417,24 @@ static int follow(struct store **s, const struct options *o, struct find **f,
 	return r;
 }
 
-static int run(const struct options *o, struct store **s, struct es_err *err)
+static int run(const struct options *o, struct store **s,
+    struct upcast *upcasts, struct es_err *err)
 {
 	struct output out = {.pretty = o->pretty,
 	    .colour = cli_colour(stdout), .width = cli_width(stdout),
-	    .store = s};
+	    .store = s, .upcast = upcasts};
 	struct find *f;
 	int r;
 
 	if (find_check_names(*s, &o->query, false, err) < 0 ||
 	    find_open(*s, &o->query, &o->bounds, 0, &f, err) < 0)
 		return -1;
-	r = o->upcast ? upcast_open(&out.upcast, err) : 0;
-	if (r == 0 && o->guard)
-		r = write_guard(*s, o, f, err);
+	r = o->guard ? write_guard(*s, o, f, err) : 0;
 	if (r == 0)
 		r = o->count ? print_count(f, err) : print_all(f, &out, err);
 	if (r == 0 && o->follow)
 		r = follow(s, o, &f, &out, err);
 	find_close(f);
-	upcast_close(out.upcast);
 	buf_free(&out.line);
 	return r;
 }
@@ -387,16 +443,20 @@ int main(int argc, char **argv)
 {
 	struct options o = {0};
 	struct es_err err = {0};
+	struct upcast *upcasts = NULL;
 	struct store *s = NULL;
 	int status = ES_OK;
 	int r = parse_options(&o, argc, argv, &err);
 
+	if (r == 0 && o.upcast)
+		r = begin_upcasts(argv, &upcasts, &err);
 	if (r == 0)
 		r = store_open(o.cli.store, false, &s, &err);
 	if (r == 0)
-		r = run(&o, &s, &err);
+		r = run(&o, &s, upcasts, &err);
 	if (r < 0)
 		status = cli_error(&o.cli, &err);
+	end_upcasts(upcasts);
 	store_close(s);
 	query_free(&o.query);
 	return cli_close(&o.cli, status);

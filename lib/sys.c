@@ -260,24 +260,43 @@ char *sys_program(const char *name, struct es_err *err)
 	return result;
 }
 
-char *sys_share(const char *name, struct es_err *err)
+/* What is installed: seen from the running program, else where it was to be. */
+static char *installed(const char *seen, const char *compiled,
+    const char *name, struct es_err *err)
 {
-	const char *set = getenv("ES_SHARE");
-	char *dir = set ? NULL : program_directory();
+	char *dir = program_directory();
 	struct buf path = {0};
 	char *result;
 
-	if (set)
-		buf_addf(&path, "%s/%s", set, name);
-	else if (dir)
-		buf_addf(&path, "%s/../share/es/%s", dir, name);
-	if (!set && (!dir || access(path.p, F_OK) < 0)) {
+	if (dir)
+		buf_addf(&path, "%s/%s/%s", dir, seen, name);
+	if (!dir || path.failed || access(path.p, F_OK) < 0) {
 		buf_truncate(&path, 0);
-		buf_addf(&path, "%s/%s", ES_SHAREDIR, name);
+		buf_addf(&path, "%s/%s", compiled, name);
 	}
 	free(dir);
 	result = buf_detach(&path);
 	if (!result)
 		es_fail_nomem(err);
 	return result;
+}
+
+char *sys_share(const char *name, struct es_err *err)
+{
+	const char *set = getenv("ES_SHARE");
+	struct buf path = {0};
+	char *result;
+
+	if (!set)
+		return installed("../share/es", ES_SHAREDIR, name, err);
+	buf_addf(&path, "%s/%s", set, name);
+	result = buf_detach(&path);
+	if (!result)
+		es_fail_nomem(err);
+	return result;
+}
+
+char *sys_libexec(const char *name, struct es_err *err)
+{
+	return installed("../libexec/es", ES_LIBEXECDIR, name, err);
 }

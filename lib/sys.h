@@ -45,6 +45,8 @@ int sys_tempfile(int *fd, struct es_err *);
  * else the directory compiled in (ES_SHAREDIR).  The path is malloced.
  */
 char *sys_share(const char *name, struct es_err *);
+/* A program that is no command: in ../libexec/es, or ES_LIBEXECDIR. */
+char *sys_libexec(const char *name, struct es_err *);
 
 /*
  * Another program of es: beside the running one, else by its name alone, for

@@ -7,13 +7,14 @@ load helper
     assert_stderr
 }
 
-# Loading libjq and what it needs takes longer than an append.  es-query has
-# upcasts.
-@test "es-append does not load libjq" {
+# Loading libjq and what it needs takes longer than an append or a query.
+@test "es-append and es-query do not load libjq" {
     command -v ldd >/dev/null || skip "no ldd here"
-    run ldd "$ES_BIN/es-append"
-    assert_success
-    refute_line --partial libjq
+    for program in es-append es-query; do
+        run ldd "$ES_BIN/$program"
+        assert_success
+        refute_line --partial libjq
+    done
     run ldd "$ES_BIN/es-decide"
     assert_line --partial libjq
 }
