@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "condition.h"
 #include "follow.h"
 #include "sys.h"
 #ifdef ES_UPCASTS
@@ -302,79 +303,6 @@ static int print_count(struct find *f, struct es_err *err)
 	return r;
 }
 
-/* ---- the guard ---- */
-
-/*
- * A rename would replace whatever has the name: a device, or the link that
- * /dev/stdout is.
- */
-static int check_replaceable(const char *path, struct es_err *err)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return es_fail(err, ES_FAILED, "%s: not a regular file",
-		    path);
-	return 0;
-}
-
-/* Up to where all is going to be printed; with a limit, read it to know. */
-static int covered(struct store *s, const struct options *o,
-    const struct find *f, int64_t *position, struct es_err *err)
-{
-	struct find *ahead;
-	int64_t n;
-	int r;
-
-	*position = find_head(f);
-	if (o->bounds.before > 0 && o->bounds.before <= *position)
-		*position = o->bounds.before - 1;
-	/* Head 0 would mean "as it is now", which may be more. */
-	if (o->bounds.limit < 0 || find_head(f) == 0)
-		return 0;
-	if (find_open(s, &o->query, &o->bounds, find_head(f), &ahead, err) < 0)
-		return -1;
-	r = find_count(ahead, &n, err);
-	*position = find_covered(ahead);
-	find_close(ahead);
-	return r;
-}
-
-/* By it a log is known again. */
-static int read_id(struct store *s, struct guard *g, struct es_err *err)
-{
-	struct message m;
-	int r = store_get(s, g->after, &m, err);
-
-	if (r > 0 && m.id.n < sizeof g->id)
-		memcpy(g->id, m.id.p, m.id.n);
-	return r < 0 ? -1 : 0;
-}
-
-static int write_guard(struct store *s, const struct options *o,
-    struct find *f, struct es_err *err)
-{
-	struct guard g = {.query = o->query};
-	struct buf text = {0};
-	int r;
-
-	if (covered(s, o, f, &g.after, err) < 0)
-		return -1;
-	memcpy(g.store, store_id(s), sizeof g.store);
-	memcpy(g.epoch, store_epoch(s), sizeof g.epoch);
-	r = read_id(s, &g, err);
-	if (r < 0)
-		return -1;
-	guard_print(&text, &g);
-	r = buf_check(&text, err);
-	if (r == 0)
-		r = check_replaceable(o->guard, err);
-	if (r == 0)
-		r = sys_write_file(o->guard, buf_span(&text), false, err);
-	buf_free(&text);
-	return r;
-}
-
 /* ---- following ---- */
 
 /* Nobody reads any more: end as a write would have ended it. */
@@ -429,7 +357,8 @@ static int run(const struct options *o, struct store **s,
 	if (find_check_names(*s, &o->query, false, err) < 0 ||
 	    find_open(*s, &o->query, &o->bounds, 0, &f, err) < 0)
 		return -1;
-	r = o->guard ? write_guard(*s, o, f, err) : 0;
+	r = o->guard ? condition_write(o->guard, *s, &o->query, &o->bounds,
+	    find_head(f), err) : 0;
 	if (r == 0)
 		r = o->count ? print_count(f, err) : print_all(f, &out, err);
 	if (r == 0 && o->follow)

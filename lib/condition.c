@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sys/stat.h>
 
 #include "condition.h"
 #include "sys.h"
@@ -105,4 +106,77 @@ void condition_move(struct condition *c, const struct store *s,
 		return;
 	c->guard.after = store_before(s) + (int64_t)appended;
 	c->guard.id[0] = '\0';
+}
+
+/* ---- the guard of a query ---- */
+
+/*
+ * A rename would replace whatever has the name: a device, or the link that
+ * /dev/stdout is.
+ */
+static int check_replaceable(const char *path, struct es_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return es_fail(err, ES_FAILED, "%s: not a regular file",
+		    path);
+	return 0;
+}
+
+/* Up to where all is given; with a limit, read it to know. */
+static int covered(struct store *s, const struct query *q,
+    const struct query_bounds *b, int64_t head, int64_t *position,
+    struct es_err *err)
+{
+	struct find *ahead;
+	int64_t n;
+	int r;
+
+	*position = head;
+	if (b->before > 0 && b->before <= head)
+		*position = b->before - 1;
+	/* Head 0 would mean "as it is now", which may be more. */
+	if (b->limit < 0 || head == 0)
+		return 0;
+	if (find_open(s, q, b, head, &ahead, err) < 0)
+		return -1;
+	r = find_count(ahead, &n, err);
+	*position = find_covered(ahead);
+	find_close(ahead);
+	return r;
+}
+
+/* By it a log is known again. */
+static int read_id(struct store *s, struct guard *g, struct es_err *err)
+{
+	struct message m;
+	int r = store_get(s, g->after, &m, err);
+
+	if (r > 0 && m.id.n < sizeof g->id)
+		memcpy(g->id, m.id.p, m.id.n);
+	return r < 0 ? -1 : 0;
+}
+
+int condition_write(const char *path, struct store *s, const struct query *q,
+    const struct query_bounds *b, int64_t head, struct es_err *err)
+{
+	struct guard g = {.query = *q};
+	struct buf text = {0};
+	int r;
+
+	if (covered(s, q, b, head, &g.after, err) < 0)
+		return -1;
+	memcpy(g.store, store_id(s), sizeof g.store);
+	memcpy(g.epoch, store_epoch(s), sizeof g.epoch);
+	if (read_id(s, &g, err) < 0)
+		return -1;
+	guard_print(&text, &g);
+	r = buf_check(&text, err);
+	if (r == 0)
+		r = check_replaceable(path, err);
+	if (r == 0)
+		r = sys_write_file(path, buf_span(&text), false, err);
+	buf_free(&text);
+	return r;
 }

@@ -23,7 +23,12 @@ struct condition {
 void condition_free(struct condition *);
 
 /*
- * A guard that es-query wrote.  ES_FAILED when it is missing, empty or no
+ * Write the guard of what a query gives as of a head, before any of it is given.
+ */
+int condition_write(const char *path, struct store *, const struct query *,
+    const struct query_bounds *, int64_t head, struct es_err *);
+/*
+ * A guard that was written so.  ES_FAILED when it is missing, empty or no
  * guard, or when it was read in another store or epoch.
  */
 int condition_read(struct condition *, const char *path,
