@@ -6,8 +6,7 @@
 
 #include "cli.h"
 #include "copy.h"
-#include "rfc3339.h"
-#include "sys.h"
+#include "query.h"
 
 static const char *const synopsis[] = {
 	"[-qv] [-s FILE] [--as-of POS|TIME] [--force] DEST",
@@ -52,28 +51,6 @@ static void stop(int signal)
 	stopped_by = signal;
 }
 
-static int as_of(struct options *o, struct es_err *err)
-{
-	const char *arg = o->cli.arg;
-	char shown[64];
-	int64_t millis;
-
-	if (cli_int_parse(span_str(arg), 0, INT64_MAX, &o->copy.as_of) == 0)
-		return 0;
-	if (rfc3339_parse(span_str(arg), &o->copy.until))
-		;
-	else if (cli_duration_parse(span_str(arg), &millis, NULL) == 0)
-		o->copy.until = sys_now() - millis * 1000;
-	else
-		return es_fail(err, ES_USAGE, "--as-of: must be a position, a "
-		    "time as in RFC 3339 or how long ago (90s, 5m, 2d), not "
-		    "\"%s\"", es_escape(shown, sizeof shown, arg,
-		    strlen(arg)));
-	if (o->copy.until < 1)
-		o->copy.until = 1;
-	return 0;
-}
-
 static int parse_options(struct options *o, int argc, char **argv,
     struct es_err *err)
 {
@@ -88,7 +65,8 @@ static int parse_options(struct options *o, int argc, char **argv,
 		if (id == CLI_FORCE)
 			o->copy.force = true;
 		else if (id == CLI_AS_OF) {
-			if (as_of(o, err) < 0)
+			if (query_as_of(o->cli.arg, &o->copy.as_of,
+			    &o->copy.until, err) < 0)
 				return -1;
 		} else if (o->to)
 			return es_fail(err, ES_USAGE, "%.200s: more than one "

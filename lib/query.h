@@ -75,6 +75,11 @@ int query_add_partition(struct query *, struct span name,
 int query_flag(struct query *, struct query_bounds *, int id, const char *arg,
     struct es_err *);
 int query_flags_end(struct query *, struct es_err *);
+/*
+ * --as-of POS|TIME: *position, or -1 and *time, in microseconds from 1.
+ */
+int query_as_of(const char *arg, int64_t *position, int64_t *time,
+    struct es_err *);
 
 /*
  * {"items":[{"types":[…],"tags":[…],"partition":{…},"kind":…,"last":…}]}

@@ -182,3 +182,17 @@ int query_flags_end(struct query *q, struct es_err *err)
 	q->everything = true;
 	return 0;
 }
+
+int query_as_of(const char *arg, int64_t *position, int64_t *time,
+    struct es_err *err)
+{
+	char shown[64];
+
+	*position = -1;
+	if (cli_int_parse(span_str(arg), 0, INT64_MAX, position) == 0 ||
+	    set_time(CLI_AS_OF, arg, time, NULL) == 0)
+		return 0;
+	return es_fail(err, ES_USAGE, "--as-of: must be a position, a time as "
+	    "in RFC 3339 or how long ago (90s, 5m, 2d), not \"%s\"",
+	    es_escape(shown, sizeof shown, arg, strlen(arg)));
+}
