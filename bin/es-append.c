@@ -7,10 +7,9 @@
  * --import locks first: nobody else has anything to do in an empty store.
  */
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
+#include "batchoptions.h"
 
 static const char *const synopsis[] = {
 	"[-q] [--each | --batch N] [--skip-bad FILE] [--dry-run] "
@@ -76,21 +75,8 @@ static const struct cli_program program = {
 	.help = help,
 };
 
-struct options {
-	struct cli cli;
-	char **files;
-	int n_files;
-	struct form form;
-	bool each, import, dry, unless, strict;
-	bool given;			/* a flag about each message */
-	int64_t lines;			/* of a batch; 0: no batches */
-	const char *guard, *bad;
-	struct query query;		/* behind --unless */
-	struct query_bounds bounds;
-};
-
 struct job {
-	struct options *o;
+	struct batch_options *o;
 	struct store *store;
 	struct intake in;
 	struct condition condition;
@@ -103,147 +89,12 @@ struct job {
 	int64_t last;			/* highest position given or found */
 };
 
-/* ---- options ---- */
-
-static int take_unless(struct options *o, int id, struct es_err *err)
-{
-	if (id == CLI_OPERAND)
-		return es_fail(err, ES_USAGE, "%.100s: --unless comes last; "
-		    "behind it stand only query flags", o->cli.arg);
-	if (id == CLI_META || id == CLI_CAUSE || id == CLI_EACH ||
-	    id == CLI_BATCH || id == CLI_SKIP_BAD || id == CLI_IMPORT ||
-	    id == CLI_DRY_RUN || id == CLI_STRICT || id == CLI_GUARD || id == CLI_UNLESS)
-		return es_fail(err, ES_USAGE, "%s: has to stand before "
-		    "--unless", cli_flag_name(id));
-	return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);
-}
-
-static int take_option(struct options *o, int id, struct es_err *err)
-{
-	int r = form_flag(&o->form, id, o->cli.arg, err);
-
-	if (r <= 0) {
-		o->given = true;
-		return r;
-	}
-	switch (id) {
-	case CLI_OPERAND:
-		o->files[o->n_files++] = o->cli.argv[o->cli.at - 1];
-		return 0;
-	case CLI_EACH:
-		o->each = true;
-		return 0;
-	case CLI_BATCH:
-		return cli_int(&o->cli, 1, INT64_MAX, &o->lines, err);
-	case CLI_SKIP_BAD:
-		o->bad = o->cli.arg;
-		return 0;
-	case CLI_IMPORT:
-		o->import = true;
-		return 0;
-	case CLI_DRY_RUN:
-		o->dry = true;
-		return 0;
-	case CLI_STRICT:
-		o->strict = true;
-		return 0;
-	case CLI_GUARD:
-		o->guard = o->cli.arg;
-		return 0;
-	case CLI_UNLESS:
-		o->unless = true;
-		return 0;
-	default:
-		return es_fail(err, ES_USAGE, "%s: stands only behind "
-		    "--unless", cli_flag_name(id));
-	}
-}
-
-/* What is about lines, or about how they are stored together. */
-static const char *about_lines(const struct options *o)
-{
-	return o->each ? "--each" : o->lines ? "--batch" :
-	    o->bad ? "--skip-bad" : NULL;
-}
-
-static int check_import(const struct options *o, struct es_err *err)
-{
-	const char *other = about_lines(o);
-
-	if (o->strict)
-		other = "--strict";
-	if (o->guard || o->unless)
-		other = o->guard ? "--guard" : "--unless";
-	if (other)
-		return es_fail(err, ES_USAGE, "--import and %s: an import is "
-		    "whole, and into a store without any message", other);
-	if (o->given)
-		return es_fail(err, ES_USAGE, "--import: messages come as "
-		    "they were, and take nothing from flags");
-	return 0;
-}
-
-/* With -t the words are attributes, else files. */
-static int check_form(struct options *o, struct es_err *err)
-{
-	int i;
-
-	if (!o->form.type.p)
-		return !o->form.id.p ? 0 : es_fail(err, ES_USAGE,
-		    "--id: needs -t; lines have an id of their own");
-	if (about_lines(o))
-		return es_fail(err, ES_USAGE,
-		    "%s: is for lines; with -t there are none",
-		    about_lines(o));
-	for (i = 0; i < o->n_files; i++)
-		if (form_word(&o->form, o->files[i], err) < 0)
-			return -1;
-	return 0;
-}
-
-static int check_options(struct options *o, struct es_err *err)
-{
-	if (o->unless && o->guard)
-		return es_fail(err, ES_USAGE,
-		    "--guard and --unless: only one of them");
-	if (o->each && o->lines)
-		return es_fail(err, ES_USAGE,
-		    "--each and --batch: only one of them");
-	if (o->unless && query_flags_end(&o->query, err) < 0)
-		return -1;
-	if (o->bounds.limit == 0 || o->bounds.tail == 0)
-		return es_fail(err, ES_USAGE, "%s: nothing ever matches 0 "
-		    "messages", o->bounds.limit ? "--tail" : "--limit");
-	return o->import ? check_import(o, err) : check_form(o, err);
-}
-
-static int parse_options(struct options *o, int argc, char **argv,
-    struct es_err *err)
-{
-	int id, r = 0;
-
-	cli_begin(&o->cli, &program, argc, argv);
-	o->bounds = (struct query_bounds)QUERY_BOUNDS_ALL;
-	o->files = calloc((size_t)argc + 1, sizeof *o->files);
-	if (!o->files)
-		return es_fail_nomem(err);
-	while (r == 0 && (id = cli_next(&o->cli, err)) != CLI_END) {
-		if (id == CLI_DONE)
-			return 1;
-		if (id == CLI_ERROR)
-			return -1;
-		r = o->unless ? take_unless(o, id, err) :
-		    take_option(o, id, err);
-	}
-	return r < 0 ? -1 : check_options(o, err);
-}
-
 /* ---- the condition ---- */
 
 /* Read only when there is something to append, or the input has ended. */
 static int load_condition(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 
 	if (j->condition.set)
 		return 0;
@@ -366,7 +217,7 @@ static int try_group(struct job *j, bool ended, struct es_err *err)
 
 static int append_lines(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 	int64_t want = o->dry ? INTAKE_ALL : o->each ? INTAKE_READY : o->lines;
 	bool part = o->each || (o->dry && o->lines);
 	struct es_err behind;
@@ -409,7 +260,7 @@ static int import_lines(struct job *j, struct es_err *err)
 
 static int open_refused(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 	bool same;
 	int i;
 
@@ -429,7 +280,7 @@ static int open_refused(struct job *j, struct es_err *err)
 
 static int begin(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 
 	if (store_open(o->cli.store, true, &j->store, err) < 0)
 		return -1;
@@ -446,7 +297,7 @@ static int begin(struct job *j, struct es_err *err)
 
 static int run(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 	int r;
 
 	if (begin(j, err) < 0)
@@ -463,25 +314,23 @@ static int run(struct job *j, struct es_err *err)
 
 static void release(struct job *j)
 {
-	struct options *o = j->o;
+	struct batch_options *o = j->o;
 
 	intake_free(&j->in);
 	batch_free(&j->batch);
 	refused_close(&j->refused);
 	condition_free(&j->condition);
 	store_close(j->store);
-	form_free(&o->form);
-	query_free(&o->query);
-	free(o->files);
+	batch_options_free(o);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = {0};
+	struct batch_options o;
 	struct job j = {.o = &o};
 	struct es_err err = {0};
 	int status = ES_OK;
-	int r = parse_options(&o, argc, argv, &err);
+	int r = batch_options(&o, &program, argc, argv, &err);
 
 	/* The reader may be gone: then there is still something to say. */
 	signal(SIGPIPE, SIG_IGN);

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "form.h"
+#include "answeroptions.h"
 #include "group.h"
 #include "sys.h"
 #include "trial.h"
@@ -67,25 +66,8 @@ static const struct cli_program program = {
 	.help = help,
 };
 
-struct options {
-	struct cli cli;
-	const char *handler;
-	char **files;			/* or words, with -t */
-	int n_files;
-	struct form form;
-	const char *given;
-	bool state, strict, check, trial;
-	const char *catalog;		/* of --check */
-	bool as_of;
-	int64_t position, time;		/* as of: -1 when it is the other */
-	bool rejections;
-	int64_t retries;		/* -1: not given */
-	struct query values;		/* one item: a partition */
-	int64_t deadline;		/* ms, 0: not given */
-};
-
 struct job {
-	struct options *o;
+	struct answer_options *o;
 	struct handler handler;
 	struct jqrun *jqrun;
 	struct store *store;
@@ -96,164 +78,6 @@ struct job {
 	int64_t answered;		/* commands */
 	bool refused, faulty;
 };
-
-/* ---- options ---- */
-
-static int take_as_of(struct options *o, struct es_err *err)
-{
-	const char *arg = o->cli.arg;
-	char shown[64];
-	int64_t millis;
-
-	o->as_of = true;
-	o->position = -1;
-	if (cli_int_parse(span_str(arg), 0, INT64_MAX, &o->position) == 0 ||
-	    rfc3339_parse(span_str(arg), &o->time))
-		return 0;
-	if (cli_duration_parse(span_str(arg), &millis, NULL) < 0)
-		return es_fail(err, ES_USAGE, "--as-of: must be a position, a "
-		    "time as in RFC 3339 or how long ago (90s, 5m, 2d), not "
-		    "\"%s\"", es_escape(shown, sizeof shown, arg,
-		    strlen(arg)));
-	o->time = sys_now() - millis * 1000;
-	return 0;
-}
-
-static int take_option(struct options *o, int id, struct es_err *err)
-{
-	switch (id) {
-	case CLI_OPERAND:
-		if (!o->handler)
-			o->handler = o->cli.arg;
-		else
-			o->files[o->n_files++] = o->cli.argv[o->cli.at - 1];
-		return 0;
-	case CLI_GIVEN:
-		o->given = o->cli.arg;
-		return 0;
-	case CLI_STRICT:
-		o->strict = true;
-		return 0;
-	case CLI_STATE:
-		o->state = true;
-		return 0;
-	case CLI_CATALOG:
-		o->catalog = o->cli.arg;
-		return 0;
-	case CLI_CHECK:
-		o->check = true;
-		return 0;
-	case CLI_TRIAL:
-		o->trial = true;
-		return 0;
-	case CLI_PARTITION:
-		return query_flag(&o->values, NULL, id, o->cli.arg, err);
-	case CLI_AS_OF:
-		return take_as_of(o, err);
-	case CLI_REJECTIONS:
-		o->rejections = true;
-		return 0;
-	case CLI_RETRIES:
-		return cli_int(&o->cli, 0, 1000, &o->retries, err);
-	case CLI_DEADLINE:
-		if (cli_duration(&o->cli, &o->deadline, err) < 0)
-			return -1;
-		return o->deadline > 0 && o->deadline <= INT32_MAX / 2 ? 0 :
-		    es_fail(err, ES_USAGE, "--deadline: out of range");
-	default:
-		return form_flag(&o->form, id, o->cli.arg, err);
-	}
-}
-
-static int check_state(const struct options *o, struct es_err *err)
-{
-	if (!o->state)
-		return o->values.n == 0 ? 0 : es_fail(err, ES_USAGE,
-		    "--partition: only with --state");
-	if (o->form.type.p)
-		return es_fail(err, ES_USAGE, "--state: takes no command");
-	if (o->rejections)
-		return es_fail(err, ES_USAGE, "--rejections: not with --state");
-	return o->n_files == 0 ? 0 : es_fail(err, ES_USAGE,
-	    "%s: --state reads no commands", o->files[0]);
-}
-
-/* What appends nothing has no conflicts, and one history is enough. */
-static int check_as_of(const struct options *o, struct es_err *err)
-{
-	if (o->given && o->as_of)
-		return es_fail(err, ES_USAGE, "--as-of: not with --given");
-	if (o->retries >= 0 && (o->given || o->as_of || o->state))
-		return es_fail(err, ES_USAGE, "--retries: not with %s",
-		    o->state ? "--state" : o->given ? "--given" : "--as-of");
-	return 0;
-}
-
-static int check_check(const struct options *o, struct es_err *err)
-{
-	if (o->check && (o->form.type.p || o->state || o->given ||
-	    o->n_files || o->as_of || o->rejections || o->retries >= 0))
-		return es_fail(err, ES_USAGE, "--check: takes a HANDLER and "
-		    "nothing else");
-	return !o->catalog || o->check ? 0 :
-	    es_fail(err, ES_USAGE, "-m: only with --check");
-}
-
-static bool is_stdin(const char *file)
-{
-	return strcmp(file, "-") == 0;
-}
-
-static int check_inputs(const struct options *o, struct es_err *err)
-{
-	int i, n = o->given && is_stdin(o->given);
-
-	if (!o->form.type.p && !o->state && o->n_files == 0)
-		n++;
-	for (i = 0; i < o->n_files && !o->form.type.p; i++)
-		n += is_stdin(o->files[i]);
-	return n <= 1 ? 0 : es_fail(err, ES_USAGE, "standard input cannot be "
-	    "read twice");
-}
-
-static int check_options(struct options *o, struct es_err *err)
-{
-	int i;
-
-	if (o->trial)
-		return !o->handler && !o->form.type.p && !o->state &&
-		    !o->given ? 0 : es_fail(err, ES_USAGE, "--trial: goes "
-		    "with nothing else");
-	if (!o->handler)
-		return es_fail(err, ES_USAGE, "HANDLER is missing");
-	if (o->form.id.p && !o->form.type.p)
-		return es_fail(err, ES_USAGE, "--id: only with --type");
-	for (i = 0; i < o->n_files && o->form.type.p; i++)
-		if (form_word(&o->form, o->files[i], err) < 0)
-			return -1;
-	return check_check(o, err) < 0 || check_state(o, err) < 0 ||
-	    check_as_of(o, err) < 0 ? -1 :
-	    check_inputs(o, err);
-}
-
-static int parse_options(struct options *o, int argc, char **argv,
-    struct es_err *err)
-{
-	int id, r = 0;
-
-	cli_begin(&o->cli, &program, argc, argv);
-	o->files = calloc((size_t)argc + 1, sizeof *o->files);
-	if (!o->files)
-		return es_fail_nomem(err);
-	while (r == 0 && (id = cli_next(&o->cli, err)) != CLI_END) {
-		if (id == CLI_DONE)
-			return 1;
-		if (id == CLI_ERROR)
-			return -1;
-		r = take_option(o, id, err);
-	}
-	return r < 0 ? -1 : check_options(o, err);
-}
 
 /* ---- answers ---- */
 
@@ -291,21 +115,10 @@ static int flush(struct job *j, struct es_err *err)
 static int print_rejection(struct job *j, const struct answer *a,
     struct es_err *err)
 {
-	struct buf *out = &j->text;
-
-	buf_truncate(out, 0);
-	buf_adds(out, "{\"rejected\":");
-	json_quote_span(out, a->id);
-	buf_adds(out, ",\"type\":");
-	json_quote_span(out, a->type);
-	buf_adds(out, ",\"reason\":");
-	json_quote_span(out, a->kind == ANSWER_SKIPPED ?
-	    SPAN_LIT("skipped") : buf_span(&a->reason));
-	buf_adds(out, ",\"detail\":");
-	buf_add_span(out, a->detail.n ? buf_span(&a->detail) :
-	    SPAN_LIT("null"));
-	buf_adds(out, "}\n");
-	return buf_check(out, err) < 0 ? -1 : cli_write(out->p, out->n, err);
+	buf_truncate(&j->text, 0);
+	answer_print_rejection(a, &j->text);
+	return buf_check(&j->text, err) < 0 ? -1 :
+	    cli_write(j->text.p, j->text.n, err);
 }
 
 static int print_answer(struct job *j, const struct answer *a,
@@ -358,31 +171,6 @@ static int run_answers(struct job *j, bool all, struct es_err *err)
 	return -1;
 }
 
-static int take_line(struct job *j, const struct cli_lines *l,
-    struct span line, bool unterminated, struct es_err *err)
-{
-	struct answer_input *in = answer_input(j->answers, err);
-
-	if (!in)
-		return -1;
-	snprintf(in->place, sizeof in->place, "%s:%lld", l->name,
-	    (long long)l->line);
-	buf_add_span(&in->line, line);
-	if (buf_check(&in->line, err) < 0)
-		return -1;
-	if (message_parse(&in->scratch, in->line.p, in->line.n,
-	    MESSAGE_STORED, &in->draft, err) < 0) {
-		if (unterminated)
-			es_err_at(err, "cut off, or without its newline");
-		return es_err_at(err, "%s", in->place);
-	}
-	if (form_defaults(&j->o->form, &in->draft, &in->scratch, &in->text,
-	    err) < 0)
-		return es_err_at(err, "%s", in->place);
-	answer_add(j->answers);
-	return 0;
-}
-
 /* Who waits for answers before he goes on gets them. */
 static int take_lines(struct job *j, struct cli_lines *l, struct es_err *err)
 {
@@ -392,7 +180,8 @@ static int take_lines(struct job *j, struct cli_lines *l, struct es_err *err)
 
 	while ((r = cli_lines_next(l, MESSAGE_LINE_MAX, &line, &unterminated,
 	    err)) > 0) {
-		if (take_line(j, l, line, unterminated, err) < 0)
+		if (answer_line(j->answers, &j->o->form, l->name, l->line,
+		    line, unterminated, err) < 0)
 			return -1;
 		more = cli_lines_ready(l);
 		if ((!more || answers_full(j->answers)) &&
@@ -422,19 +211,6 @@ static int answer_file(struct job *j, const char *path, struct es_err *err)
 	return -1;
 }
 
-static int answer_form(struct job *j, struct es_err *err)
-{
-	struct answer_input *in = answer_input(j->answers, err);
-
-	if (!in)
-		return -1;
-	snprintf(in->place, sizeof in->place, "%s", j->o->handler);
-	if (form_draft(&j->o->form, &in->scratch, &in->draft, err) < 0)
-		return -1;
-	answer_add(j->answers);
-	return run_answers(j, true, err);
-}
-
 static int check_cause(struct job *j, struct es_err *err)
 {
 	struct span cause = j->o->form.cause;
@@ -453,11 +229,12 @@ static int check_cause(struct job *j, struct es_err *err)
 
 static int answer_all(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct answer_options *o = j->o;
 	int i, r = check_cause(j, err);
 
 	if (r == 0 && o->form.type.p)
-		r = answer_form(j, err);
+		r = answer_words(j->answers, &o->form, o->handler, err) < 0 ?
+		    -1 : run_answers(j, true, err);
 	else if (r == 0 && o->n_files == 0)
 		r = answer_file(j, NULL, err);
 	else
@@ -528,7 +305,7 @@ static int load_handler(struct job *j, struct es_err *err)
 
 static int open_answers(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct answer_options *o = j->o;
 
 	if (o->given)
 		return given_open_beside(j->handler.path, &j->given, err) < 0 ||
@@ -552,25 +329,8 @@ static int open_answers(struct job *j, struct es_err *err)
 /* In a new epoch no executable runs until somebody has said that it may. */
 static int check_held(const struct job *j, struct es_err *err)
 {
-	const char *name = j->handler.name;
-	struct groups *g;
-	struct group_row row;
-	int r;
-
-	if (!j->store || j->handler.kind != HANDLER_EXEC)
-		return 0;
-	if (groups_open(j->store, &g, err) < 0)
-		return -1;
-	r = group_load(g, name, &row, err);
-	if (r > 0) {
-		r = row.held ? es_fail(err, ES_FAILED, "%s: is held back: a "
-		    "new epoch has begun, and it would do again what it did "
-		    "for another store; let it go on with es-group adopt %s",
-		    name, name) : 0;
-		group_row_free(&row);
-	}
-	groups_close(g);
-	return r;
+	return !j->store || j->handler.kind != HANDLER_EXEC ? 0 :
+	    group_check_held(j->store, j->handler.name, err);
 }
 
 /* How a coprocess ends comes after all answers. */
@@ -614,7 +374,7 @@ static void tell_finding(void *ctx, bool error, const char *text)
 
 static int check(struct job *j, struct es_err *err)
 {
-	struct options *o = j->o;
+	struct answer_options *o = j->o;
 	struct vet_catalog with = {o->catalog,
 	    o->cli.store_given ? o->cli.store : NULL};
 
@@ -646,7 +406,7 @@ static int run(struct job *j, struct es_err *err)
 
 static void release(struct job *j)
 {
-	struct options *o = j->o;
+	struct answer_options *o = j->o;
 
 	answers_close(j->answers);
 	given_close(j->given);
@@ -654,18 +414,16 @@ static void release(struct job *j)
 	jqrun_close(j->jqrun);
 	handler_free(&j->handler);
 	buf_free(&j->text);
-	form_free(&o->form);
-	query_free(&o->values);
-	free(o->files);
+	answer_options_free(o);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = {.retries = -1};
+	struct answer_options o;
 	struct job j = {.o = &o};
 	struct es_err err = {0};
 	int status = ES_OK;
-	int r = parse_options(&o, argc, argv, &err);
+	int r = answer_options(&o, &program, argc, argv, &err);
 
 	/* The reader may be gone: then there is still something to say. */
 	signal(SIGPIPE, SIG_IGN);

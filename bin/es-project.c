@@ -181,24 +181,6 @@ static void free_options(struct options *o)
 
 /* ---- the handler ---- */
 
-/* A value that contradicts another simply finds nothing. */
-static int check_values(const struct job *j, struct es_err *err)
-{
-	const struct handler *h = &j->handler;
-	size_t i, k;
-
-	for (i = 0; i < j->o->n_values; i++) {
-		for (k = 0; k < h->n_partition_by; k++)
-			if (strcmp(h->partition_by[k],
-			    j->o->values[i].name) == 0)
-				break;
-		if (k == h->n_partition_by)
-			return es_fail(err, ES_USAGE, "-p %.100s: %s does not "
-			    "partition by it", j->o->values[i].name, h->path);
-	}
-	return 0;
-}
-
 /* The worker is forked before a store is open. */
 static int load(struct job *j, struct es_err *err)
 {
@@ -210,7 +192,8 @@ static int load(struct job *j, struct es_err *err)
 		return es_fail(err, ES_FAILED, "%s: no projector: it defines "
 		    "no evolve", file);
 	return handler_start(&j->handler, NULL, &j->jq, err) < 0 ? -1 :
-	    check_values(j, err);
+	    view_check_values(&j->handler, j->o->values, j->o->n_values,
+	    err);
 }
 
 /* ---- printing ---- */
@@ -222,11 +205,7 @@ static int print_state(void *ctx, struct span key, struct span state,
 	struct buf line = {0};
 	int r;
 
-	buf_adds(&line, "{\"key\":");
-	buf_add_span(&line, key);
-	buf_adds(&line, ",\"state\":");
-	buf_add_span(&line, state);
-	buf_addf(&line, ",\"position\":%lld}\n", (long long)position);
+	view_print_state(&line, key, state, position);
 	r = buf_check(&line, err);
 	if (r == 0)
 		r = spool_add(to, line.p, line.n, err);

@@ -64,6 +64,21 @@ void answer_reject(struct answer *out, struct span reason, struct span detail)
 	buf_add_span(&out->detail, detail);
 }
 
+void answer_print_rejection(const struct answer *a, struct buf *out)
+{
+	buf_adds(out, "{\"rejected\":");
+	json_quote_span(out, a->id);
+	buf_adds(out, ",\"type\":");
+	json_quote_span(out, a->type);
+	buf_adds(out, ",\"reason\":");
+	json_quote_span(out, a->kind == ANSWER_SKIPPED ?
+	    SPAN_LIT("skipped") : buf_span(&a->reason));
+	buf_adds(out, ",\"detail\":");
+	buf_add_span(out, a->detail.n ? buf_span(&a->detail) :
+	    SPAN_LIT("null"));
+	buf_adds(out, "}\n");
+}
+
 int answer_at_handler(const struct handler *h, const struct message *m,
     struct es_err *err)
 {

@@ -39,6 +39,7 @@
 #define ES_ANSWER_H
 
 #include "decide.h"
+#include "form.h"
 
 #define ANSWER_RETRIES 3
 #define ANSWER_WINDOW 256
@@ -86,6 +87,11 @@ struct answer_input *answer_input(struct answers *, struct es_err *err);
 /* Take what answer_input() gave; what is wrong with it comes at its turn. */
 void answer_add(struct answers *);
 bool answers_full(const struct answers *);
+/* Both, of a line that stands in a file, or of the form's words (place: whose). */
+int answer_line(struct answers *, struct form *, const char *file,
+    int64_t number, struct span line, bool unterminated, struct es_err *err);
+int answer_words(struct answers *, struct form *, const char *place,
+    struct es_err *err);
 
 /*
  * Decide and store the oldest ones, or all.  -1: a fault of the command that is
@@ -99,6 +105,8 @@ int answers_run(struct answers *, bool all, struct es_err *err);
  * answer_input(); NULL when there is none.
  */
 const struct answer *answer_next(struct answers *, const char **place);
+/* A line of --rejections: of one that is not ANSWER_DECIDED. */
+void answer_print_rejection(const struct answer *, struct buf *out);
 /* Whether a fault is the command's own; and its place. */
 const char *answers_bad_command(const struct answers *);
 

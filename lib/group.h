@@ -118,6 +118,8 @@ int group_start(struct groups *, const char *name, struct es_err *err);
  * where it had come to.  Appends es.group_adopted.
  */
 int group_adopt(struct groups *, const char *name, struct es_err *err);
+/* An error that names es-group adopt when there is such a group, held back. */
+int group_check_held(struct store *, const char *name, struct es_err *err);
 /* Appends es.partition_parked {group, partition, id, position, reason}. */
 int group_parked(struct groups *, const char *name,
     const struct group_failing *, struct span id, struct es_err *err);

@@ -75,6 +75,15 @@ int view_read_open(const char *store, const char *name,
 int view_read_next(struct view_reader *, struct span *key, struct span *state,
     int64_t *position, struct es_err *err);
 void view_read_close(struct view_reader *);
+/* {"key":KEY,"state":STATE,"position":POSITION} and a newline. */
+void view_print_state(struct buf *out, struct span key, struct span state,
+    int64_t position);
+/*
+ * ES_USAGE when the handler does not partition by a value's name.  One that
+ * contradicts another simply finds nothing.
+ */
+int view_check_values(const struct handler *, const struct query_pair *values,
+    size_t n, struct es_err *err);
 
 /*
  * What a history makes of a projector's states, without store and file: each

@@ -166,3 +166,31 @@ int view_read_position(const char *store, const char *name, int64_t *out,
 	viewfile_free(&f);
 	return r < 0 ? -1 : 0;
 }
+
+/* ---- for who reads ---- */
+
+void view_print_state(struct buf *out, struct span key, struct span state,
+    int64_t position)
+{
+	buf_adds(out, "{\"key\":");
+	buf_add_span(out, key);
+	buf_adds(out, ",\"state\":");
+	buf_add_span(out, state);
+	buf_addf(out, ",\"position\":%lld}\n", (long long)position);
+}
+
+int view_check_values(const struct handler *h, const struct query_pair *values,
+    size_t n, struct es_err *err)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < h->n_partition_by; k++)
+			if (strcmp(h->partition_by[k], values[i].name) == 0)
+				break;
+		if (k == h->n_partition_by)
+			return es_fail(err, ES_USAGE, "-p %.100s: %s does not "
+			    "partition by it", values[i].name, h->path);
+	}
+	return 0;
+}
