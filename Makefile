@@ -62,7 +62,7 @@ programs := $(patsubst bin/%.c,$(B)/%,$(wildcard bin/*.c))
 # Beside bin/, as it is installed.
 upcaster := $(B)/../libexec/es/es-query
 units := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
-fault_parts := run scenario verify
+fault_parts := ask disk run scenario verify writer
 faults := $(patsubst %.c,$(O)/%,$(filter-out tests/fault/shim_%.c \
 	$(fault_parts:%=tests/fault/%.c),$(wildcard tests/fault/*.c)))
 shims := $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim_*.c))
@@ -112,8 +112,9 @@ $(faults): %: %.o $(O)/libes.a
 	$(LINK) $(filter %.o,$^) $(O)/libes.a $(ES_LIBS)
 
 $(O)/tests/fault/nth: $(addprefix $(O)/tests/fault/,run.o scenario.o verify.o)
-$(O)/tests/fault/kill $(O)/tests/fault/power: \
-	$(addprefix $(O)/tests/fault/,run.o verify.o)
+$(O)/tests/fault/kill: $(addprefix $(O)/tests/fault/,run.o verify.o writer.o)
+$(O)/tests/fault/power: $(addprefix $(O)/tests/fault/,disk.o run.o verify.o)
+$(O)/tests/fault/flip: $(O)/tests/fault/ask.o
 
 # Preloaded into programs: without the library, and what it bans.
 $(shims): $(O)/%.so: %.c tests/fault/fault.h $(O)/flags

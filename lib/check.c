@@ -83,7 +83,9 @@ int check_unreadable(struct check *c, const char *table, struct es_err *err)
 {
 	struct es_err why = *err;
 
-	if (why.code == ES_BUSY || !rows_damage(c->db))
+	/* Where SQLite has not failed, memory has, or what was read is wrong. */
+	if (why.code == ES_BUSY || (rows_well(c->db) ? why.outside :
+	    !rows_damage(c->db)))
 		return -1;
 	es_err_clear(err);
 	return check_found(c, table, "", "reading", "a table that can be read",

@@ -1,13 +1,21 @@
 /* What SQLite itself says of the file, and whose it is. */
+#include <string.h>
+
 #include "checkint.h"
 #include "schema.h"
 #include "storeimpl.h"
 
-#define SQLITE_FINDINGS 100
-
-static bool sound(struct span text)
+/* A line of its report; what keeps it from looking is none of the file's. */
+static int report_row(struct check *c, struct span text, struct es_err *err)
 {
-	return span_is(text, "ok");
+	static const char nomem[] = "error code=7";	/* SQLITE_NOMEM */
+
+	if (span_is(text, "ok"))
+		return 0;
+	if (!text.p || memmem(text.p, text.n, nomem, sizeof nomem - 1))
+		return es_fail_nomem(err);
+	return check_found(c, "file", "", "SQLite's own checks", "ok",
+	    check_span(c, text), err);
 }
 
 int check_sqlite(struct check *c, struct es_err *err)
@@ -20,9 +28,7 @@ int check_sqlite(struct check *c, struct es_err *err)
 	    db_prepare(c->db, "pragma integrity_check(100)", &st, err) < 0)
 		return check_unreadable(c, "file", err);
 	while ((r = db_row(c->db, st, err)) > 0)
-		if (!sound(db_text(st, 0)) && check_found(c, "file", "",
-		    "SQLite's own checks", "ok", check_span(c, db_text(st, 0)),
-		    err) < 0)
+		if (report_row(c, db_text(st, 0), err) < 0)
 			break;
 	if (r > 0)
 		r = -1;
@@ -63,27 +69,39 @@ static int differs(struct check *c, sqlite3_stmt *wanted, int order,
 	    order < 0 ? "nothing" : check_span(c, db_text(there, 1)), err);
 }
 
+/* Of the schema as it should be: no fault of the store. */
+static int next_wanted(struct check *c, sqlite3_stmt *st, struct es_err *err)
+{
+	int rc = sqlite3_step(st);
+
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? rc == SQLITE_ROW :
+	    es_fail(err, ES_FAILED, "%s: %s", c->db->path,
+	    sqlite3_errmsg(sqlite3_db_handle(st)));
+}
+
 /* Both in the order of their names: a merge. */
 static int compare(struct check *c, sqlite3_stmt *wanted, sqlite3_stmt *there,
     struct es_err *err)
 {
-	int a = sqlite3_step(wanted), b = db_row(c->db, there, err), order;
+	int a = next_wanted(c, wanted, err), b = 1, order = 1;
 
-	while (a == SQLITE_ROW || b > 0) {
-		order = a != SQLITE_ROW ? 1 : b <= 0 ? -1 :
+	while (a >= 0) {
+		if (order >= 0)
+			b = db_row(c->db, there, err);
+		if (b < 0)
+			return check_unreadable(c, "schema", err);
+		if (a == 0 && b == 0)
+			return 0;
+		order = a == 0 ? 1 : b == 0 ? -1 :
 		    span_cmp(db_text(wanted, 0), db_text(there, 0));
 		if ((order || !span_eq(db_text(wanted, 1),
 		    db_text(there, 1))) &&
 		    differs(c, wanted, order, there, err) < 0)
 			return -1;
 		if (order <= 0)
-			a = sqlite3_step(wanted);
-		if (order >= 0)
-			b = db_row(c->db, there, err);
-		if (b < 0)
-			break;
+			a = next_wanted(c, wanted, err);
 	}
-	return b < 0 ? check_unreadable(c, "schema", err) : 0;
+	return -1;
 }
 
 static int definitions(struct check *c, struct es_err *err)

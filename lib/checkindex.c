@@ -29,8 +29,8 @@ static int walk(struct check *c, int (*visit)(void *, uint64_t,
 
 	if (index_walk(c->index, visit, arg, &why) == 0)
 		return 1;
-	if (why.code == ES_BUSY || (!rows_damage(c->db) &&
-	    sqlite3_errcode(c->db->h) != SQLITE_OK)) {
+	if (why.code == ES_BUSY || why.outside ||
+	    (!rows_well(c->db) && !rows_damage(c->db))) {
 		*err = why;
 		return -1;
 	}

@@ -105,7 +105,17 @@ int check_outcomes(struct check *, struct es_err *err);	/* checkmade.c */
 int check_provenance(struct check *, struct es_err *err);
 int check_groups(struct check *, struct es_err *err);	/* checkgroups.c */
 
-/* ---- checkmessage.c ---- */
+/* ---- checkkeys.c ---- */
+
+/* The message at a position, above all before it, has loaded a catalog. */
+int check_loaded(struct check *, int64_t position, struct es_err *err);
+/* That the last of them is the one that meta names. */
+int check_catalog_at(struct check *, struct es_err *err);
+
+bool check_is_json(struct check *, struct span text, enum json_type);
+/* What message_keys() takes for granted. */
+bool check_has_tags(struct check *, const struct message *);
+bool check_has_payload(const struct message *);
 
 /*
  * What a message is found by, into c->keys, as the catalog was when it came;
@@ -114,6 +124,8 @@ int check_groups(struct check *, struct es_err *err);	/* checkgroups.c */
  */
 int check_keys_of(struct check *, const struct message *, int type,
     int stored_shape, int *shape, struct es_err *err);
+
+/* ---- checkmessage.c ---- */
 
 /* The id as it stands in a row, as a number. */
 uint64_t check_id_hash(const struct check *, sqlite3_stmt *, int column);

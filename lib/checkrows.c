@@ -35,6 +35,13 @@ void rows_seek(struct rows *r, int64_t position)
 	r->position = position;
 }
 
+bool rows_well(const struct db *db)
+{
+	int rc = sqlite3_errcode(db->h) & 0xff;
+
+	return rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE;
+}
+
 bool rows_damage(const struct db *db)
 {
 	switch (sqlite3_extended_errcode(db->h)) {
@@ -158,9 +165,8 @@ int rows_next(struct rows *r, struct es_err *err)
 			break;
 		if (!r->lost)
 			snprintf(r->why, sizeof r->why, "%s",
-			    sqlite3_errcode(r->db->h) == SQLITE_OK ||
-			    sqlite3_errcode(r->db->h) == SQLITE_ROW ?
-			    "rows out of order" : sqlite3_errmsg(r->db->h));
+			    rows_well(r->db) ? "rows out of order" :
+			    sqlite3_errmsg(r->db->h));
 		r->lost = true;
 		rows_seek(r, r->position);
 		rc = skip(r, err);

@@ -38,6 +38,8 @@ int rows_next(struct rows *, struct es_err *err);
 void rows_seek(struct rows *, int64_t position);
 void rows_close(struct rows *);
 
+/* Whether the last call of SQLite has not failed. */
+bool rows_well(const struct db *);
 /* Whether the last error of SQLite tells of damage in the file. */
 bool rows_damage(const struct db *);
 

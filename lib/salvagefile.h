@@ -40,6 +40,13 @@ struct rawvalue {
 int rawfile_open(struct rawfile *, const char *path, struct es_err *err);
 void rawfile_close(struct rawfile *);
 
+/* A number of n bytes, as the formats have them. */
+uint32_t rawfile_big(const unsigned char *, int n);
+/* 1 when the page, from 1, could be read: page_size bytes. */
+int rawfile_page(const struct rawfile *, uint32_t page, void *to);
+
+/* ---- salvagecell.c ---- */
+
 /* Find all that looks like a message, or like the name of a type. */
 int rawfile_scan(struct rawfile *, void (*progress)(void *ctx, int64_t done,
     int64_t total), void *ctx, struct es_err *err);

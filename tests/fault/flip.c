@@ -21,11 +21,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "check.h"
-#include "find.h"
-#include "hash.h"
 #include "salvage.h"
-#include "store.h"
 
 #define RANGE 256		/* bytes a process */
 #define SECONDS 600		/* for such a range, on a busy machine */
@@ -44,18 +42,10 @@ struct counts {
 	long long whole, lost;	/* salvage: nothing was lost, something was */
 };
 
-struct lines {
-	struct buf text;
-	size_t *start;
-	size_t n;
-};
-
 static struct options options = {.mask = 1, .every = 1, .last = INT64_MAX};
 static struct counts *counts;
-static struct lines original;
+static struct ask_lines original;
 static unsigned char answers_before[32];
-static char **keys;
-static size_t n_keys;
 
 static void fail(const char *what, const struct es_err *err)
 {
@@ -63,186 +53,16 @@ static void fail(const char *what, const struct es_err *err)
 	exit(2);
 }
 
-/* ---- what can be asked of a store ---- */
-
-static void add(struct hash_sha256 *h, struct span s)
+/* 1 when everything could be asked, 0 when not. */
+static int answers(bool messages, struct ask_lines *keep,
+    unsigned char out[32])
 {
-	uint64_t n = s.n;
-
-	hash_sha256_add(h, &n, sizeof n);
-	hash_sha256_add(h, s.p ? s.p : "", s.n);
-}
-
-/* The messages that match, as lines; -1 when that fails. */
-static int ask(struct store *s, const struct query *q, struct hash_sha256 *h,
-    struct lines *keep, struct es_err *err)
-{
-	struct query_bounds bounds = QUERY_BOUNDS_ALL;
-	struct find *f;
-	struct message m;
-	struct buf line = {0};
-	int r;
-
-	if (find_open(s, q, &bounds, 0, &f, err) < 0)
-		return -1;
-	while ((r = find_next(f, &m, err)) > 0) {
-		buf_truncate(&line, 0);
-		message_print(&line, &m);
-		add(h, buf_span(&line));
-		if (keep) {
-			keep->start = realloc(keep->start, (keep->n + 2) *
-			    sizeof *keep->start);
-			keep->start[keep->n++] = keep->text.n;
-			buf_add_span(&keep->text, buf_span(&line));
-			keep->start[keep->n] = keep->text.n;
-		}
-	}
-	find_close(f);
-	buf_free(&line);
-	return r;
-}
-
-/* Each key alone, and each message by its id. */
-static int ask_keys(struct store *s, struct hash_sha256 *h,
-    struct es_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < n_keys; i++) {
-		struct query q = {0};
-		struct query_bounds bounds = QUERY_BOUNDS_ALL;
-		int r = query_flag(&q, &bounds, CLI_TAG, keys[i], err) < 0 ||
-		    query_flags_end(&q, err) < 0 ? -1 :
-		    ask(s, &q, h, NULL, err);
-
-		query_free(&q);
-		if (r < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int ask_ids(struct store *s, struct hash_sha256 *h, struct es_err *err)
-{
-	int64_t position = 1, at;
-	struct message m;
-	char id[MESSAGE_ID_BYTES];
-	size_t n;
-	int r;
-
-	for (; (r = store_get(s, position, &m, err)) > 0; position++) {
-		n = m.id.n < sizeof id ? m.id.n : sizeof id;
-		memcpy(id, m.id.p, n);
-		r = store_find_id(s, (struct span){id, n}, &at, err);
-		if (r < 0)
-			return -1;
-		hash_sha256_add(h, &r, sizeof r);
-		hash_sha256_add(h, r > 0 ? &at : &position, sizeof at);
-	}
-	return r;
-}
-
-/* Rows of the tables beside the messages. */
-static int ask_table(struct store *s, const char *sql, struct hash_sha256 *h,
-    struct es_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int r = db_prepare(store_db(s), sql, &st, err), i;
-
-	while (r >= 0 && (r = db_row(store_db(s), st, err)) > 0)
-		for (i = 0; i < sqlite3_column_count(st); i++) {
-			int type = sqlite3_column_type(st, i);
-
-			hash_sha256_add(h, &type, sizeof type);
-			add(h, db_text(st, i));
-		}
-	sqlite3_finalize(st);
-	return r;
-}
-
-static const char *const sealed[] = {
-	"select * from meta", "select * from epoch",
-	"select identity, digest, salt from message",
-	"select * from messages", NULL
-};
-
-/*
- * Tables with columns that nothing else in the store tells: how far a group
- * is, the text of a definition.
- */
-static const char *const beside[] = {
-	"select * from handler", "select * from provenance",
-	"select * from outcome", "select * from consumer",
-	"select * from shard", "select * from done", "select * from failing",
-	"select handled from provenance where first is not null "
-	    "order by first", NULL
-};
-
-static int ask_tables(struct store *s, const char *const *sql,
-    struct hash_sha256 *h, struct es_err *err)
-{
-	for (; *sql; sql++)
-		if (ask_table(s, *sql, h, err) < 0)
-			return -1;
-	return 0;
-}
-
-/*
- * All of it in one digest; 1 when everything could be asked, 0 when not.
- * messages: all but the tables beside them.
- */
-static int answers(bool messages, struct lines *keep, unsigned char out[32])
-{
-	struct query all = {.everything = true};
 	struct es_err err = {0};
-	struct hash_sha256 h;
-	struct store *s;
-	int r = -1;
+	int r = ask_store(options.store, messages, keep, out, &err);
 
-	hash_sha256_init(&h);
-	if (store_open(options.store, false, &s, &err) == 0) {
-		add(&h, span_str(store_id(s)));
-		r = ask(s, &all, &h, keep, &err);
-	}
-	if (r == 0)
-		r = ask_keys(s, &h, &err) < 0 || ask_ids(s, &h, &err) < 0 ||
-		    ask_tables(s, sealed, &h, &err) < 0 ? -1 : 0;
-	if (r == 0 && !messages)
-		r = ask_tables(s, beside, &h, &err);
-	store_close(s);
-	hash_sha256_end(&h, out);
 	if (r < 0 && options.verbose)
 		printf("%lld: %s\n", counts->at, err.text);
 	return r == 0;
-}
-
-static void remember_keys(void)
-{
-	struct es_err err = {0};
-	struct store *s;
-	struct message m;
-	struct keys found = {0};
-	int64_t position;
-	size_t i;
-
-	if (store_open(options.store, false, &s, &err) < 0)
-		fail(options.store, &err);
-	for (position = 1; store_get(s, position, &m, &err) > 0; position++) {
-		if (store_keys(s, &m, &found, &err) < 0)
-			fail("keys", &err);
-		for (i = 0; i < found.n; i++) {
-			char **more = realloc(keys,
-			    (n_keys + 1) * sizeof *keys);
-
-			if (!more)
-				fail("keys", NULL);
-			keys = more;
-			keys[n_keys++] = strndup(found.v[i].text.p,
-			    found.v[i].text.n);
-		}
-	}
-	keys_free(&found);
-	store_close(s);
 }
 
 /* ---- check and salvage ---- */
@@ -438,6 +258,7 @@ static unsigned char *contents(int fd, long long size)
 int main(int argc, char **argv)
 {
 	unsigned char messages_before[32], *bytes;
+	struct es_err err = {0};
 	struct stat st;
 	long long at, end;
 	int fd;
@@ -450,7 +271,8 @@ int main(int argc, char **argv)
 		fail(options.store, NULL);
 	*counts = (struct counts){.at = -1};
 	bytes = contents(fd, (long long)st.st_size);
-	remember_keys();
+	if (ask_remember(options.store, &err) < 0)
+		fail(options.store, &err);
 	if (!answers(true, &original, messages_before) ||
 	    !answers(false, NULL, answers_before) || is_reported()) {
 		printf("flip: %s is damaged before anything is flipped\n",

@@ -3,73 +3,40 @@
  * find what was acknowledged.
  *
  * Each round some programs run on the same store: they append one message, a
- * batch, a stream line by line, by a decider; react and project; copy, check.
- * Each is killed after a random while, most of them in the midst of it.  Then,
- * as a reader who comes later:
- * all of verify_store(); every acknowledged line under its position with its
- * bytes; a batch wholly there or not at all; one outcome a command; what was
- * there before stays as it was; a copy is sound, or not there; now and then,
- * es-check.  Every so often the store begins anew, so that it goes through
- * folds of the index, checkpoints and closes at all sizes; before that es-react
- * finishes, and then all is as if nobody had been killed.
+ * batch, a stream line by line, by a decider; react and project; copy, check,
+ * erase.  Each is killed after a random while, most of them in the midst of
+ * it.  Then, as a reader who comes later: all of verify_store(); every
+ * acknowledged line under its position with its bytes; a batch wholly there or
+ * not at all; one outcome a command; what was there before stays as it was, or
+ * is erased together with what was to be erased with it; a copy is sound, or
+ * not there; now and then, es-check.
+ *
+ * Every so often the store begins anew, so that it goes through folds of the
+ * index, checkpoints and closes at all sizes; before that es-react and es-erase
+ * finish, and then all is as if nobody had been killed.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "run.h"
 #include "sys.h"
 #include "verify.h"
+#include "writer.h"
 
-extern char **environ;
-
-enum { WRITERS = 3, MESSAGES = 6000 };
-
-static const struct shape {
-	const char *name;
-	const char *const argv[6];
-	bool batch;		/* all of its lines, or none */
-	int lines;		/* at most; 0: no input */
-	int pad;		/* bytes of a message, about */
-	int millis;		/* killed within, to begin with */
-	const char *after;	/* what has to succeed then, for sh */
-} shapes[] = {
-	{"each", {"es-append", "--each"}, false, 300, 40, 30, NULL},
-	{"each-large", {"es-append", "--each"}, false, 60, 9000, 40, NULL},
-	{"batch", {"es-append"}, true, 400, 40, 30, NULL},
-	{"batch-large", {"es-append"}, true, 500, 9000, 90, NULL},
-	{"small", {"es-append"}, true, 3, 40, 12, NULL},
-	{"one", {"es-append", "-t", "a.c", "x=1"}, true, 0, 0, 12, NULL},
-	{"decide", {"es-decide", "seats.jq"}, false, 12, 0, 120, NULL},
-	{"react", {"es-react", "-q", "copy.jq", "seats.jq", "sum.jq"}, false,
-	    0, 0, 200, ":"},
-	{"copy", {"es-copy", "-q", "--force", "copy.db"}, false, 0, 0, 60,
-	    "test ! -e copy.db || es-check -s copy.db"},
-	{"check", {"es-check"}, false, 0, 0, 60, ":"},
-};
-enum { N_SHAPES = sizeof shapes / sizeof *shapes };
-
-struct writer {
-	const struct shape *shape;
-	pid_t pid;
-	long batch;		/* its number, in the messages */
-	int lines;
-	struct buf input;
-	char out[32];
-};
+enum { MESSAGES = 6000 };
 
 struct test {
 	char *dir, *store;
 	struct log log, before;
-	long batches, killed, ended, acknowledged, by_shape[N_SHAPES];
-	uint64_t window[N_SHAPES];	/* killed within so many µs */
+	struct buf erased;		/* ids of all that was to be */
+	long batches, killed, ended, acknowledged, erasures;
+	long by_shape[WRITER_SHAPES];
+	uint64_t window[WRITER_SHAPES];	/* killed within so many µs */
 };
 
 static const char handlers[] = "cat >seats.jq <<'E'\n"
@@ -108,74 +75,28 @@ static const char finish[] =
     "es-project --print sum.jq >followed\n"
     "es-project --rebuild sum.jq\n"
     "es-project --print sum.jq | cmp - followed\n"
+    "es-erase -q - <erased\n"
+    "sed 's/.*/MARK&X/' erased >marks\n"
+    "if test -s marks && grep -raqFf marks es.db*; then exit 1; fi\n"
     "if es-group list --json | grep -E '\"(lag|parked)\":[1-9]'; then exit 1; fi\n"
     "es-check\n";
 
-/* ---- writers ---- */
-
-static void make_input(struct writer *w)
-{
-	const struct shape *s = w->shape;
-	int pad = s->pad ? (int)run_random((uint64_t)s->pad * 2) : 0;
-
-	buf_truncate(&w->input, 0);
-	w->lines = s->lines ? 1 + (int)run_random((uint64_t)s->lines) : 0;
-	for (int i = 0; i < w->lines; i++) {
-		if (s->pad)
-			buf_addf(&w->input, "{\"type\":\"a.b\",\"payload\":"
-			    "{\"batch\":%ld,\"i\":%d,\"pad\":\"%0*d\"}}\n",
-			    w->batch, i, pad, 0);
-		else
-			buf_addf(&w->input, "{\"id\":\"t%ld-%d\",\"kind\":"
-			    "\"command\",\"type\":\"a.take\",\"payload\":"
-			    "{\"x\":\"p%d\",\"batch\":%ld}}\n", w->batch, i,
-			    (int)run_random(40), w->batch);
-	}
-}
-
-static int file(const char *path, int flags)
-{
-	int fd = open(path, flags | O_CLOEXEC, 0666);
-
-	if (fd < 0)
-		run_die("%s: %s", path, strerror(errno));
-	return fd;
-}
+/* ---- the killing ---- */
 
 static void start(struct test *t, struct writer *w, int number)
 {
-	posix_spawn_file_actions_t files;
-	struct es_err err;
-	char in[32];
-	char *in_path, *out_path;
-	int r, fd[3];
+	writer_start(w, number, ++t->batches, &t->before, t->dir);
+	if (w->shape->input == ID)
+		buf_add_span(&t->erased, buf_span(&w->input));
+}
 
-	w->shape = &shapes[run_random(N_SHAPES)];
-	w->batch = ++t->batches;
-	make_input(w);
-	snprintf(in, sizeof in, "in%d", number);
-	snprintf(w->out, sizeof w->out, "out%d", number);
-	in_path = run_path(in);
-	out_path = run_path(w->out);
-	if (sys_write_file(in_path, w->input.n ? buf_span(&w->input) :
-	    SPAN_LIT(""), false, &err) < 0)
-		run_die("%s", err.text);
-	fd[0] = file(in_path, O_RDONLY);
-	fd[1] = file(out_path, O_WRONLY | O_CREAT | O_TRUNC);
-	fd[2] = file("/dev/null", O_WRONLY);
-	posix_spawn_file_actions_init(&files);
-	for (int i = 0; i < 3; i++)
-		posix_spawn_file_actions_adddup2(&files, fd[i], i);
-	posix_spawn_file_actions_addchdir_np(&files, t->dir);
-	r = posix_spawnp(&w->pid, w->shape->argv[0], &files, NULL,
-	    (char *const *)(uintptr_t)w->shape->argv, environ);
-	if (r)
-		run_die("%s: %s", w->shape->argv[0], strerror(r));
-	posix_spawn_file_actions_destroy(&files);
-	for (int i = 0; i < 3; i++)
-		close(fd[i]);
-	free(in_path);
-	free(out_path);
+static void complain(const struct writer *w, int status)
+{
+	struct buf text = {0};
+
+	run_read(w->err, &text);
+	run_die("%s %s: status %d: %s", w->shape->argv[0], w->shape->name,
+	    status, text.n ? text.p : "");
 }
 
 /*
@@ -184,7 +105,7 @@ static void start(struct test *t, struct writer *w, int number)
  */
 static void kill_later(struct test *t, struct writer *w)
 {
-	uint64_t *window = &t->window[w->shape - shapes];
+	uint64_t *window = &t->window[w->shape - writer_shapes];
 	uint64_t us = run_random(*window);
 	struct timespec pause = {(time_t)(us / 1000000),
 	    (long)(us % 1000000) * 1000};
@@ -196,73 +117,120 @@ static void kill_later(struct test *t, struct writer *w)
 		run_die("waitpid: %s", strerror(errno));
 	if (WIFSIGNALED(status)) {
 		t->killed++;
-		t->by_shape[w->shape - shapes]++;
+		t->by_shape[w->shape - writer_shapes]++;
 		*window += *window / 50;
 	} else {
 		t->ended++;
 		*window -= *window > 500 ? *window / 13 : 0;
 	}
-	/* Rejected; of two copies to one place, the later is told it is busy. */
+	/* 4: rejected */
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
-	    WEXITSTATUS(status) != 4 && (WEXITSTATUS(status) != 5 ||
-	    strcmp(w->shape->name, "copy") != 0))
-		run_die("%s %s: status %d", w->shape->argv[0], w->shape->name,
-		    WEXITSTATUS(status));
+	    WEXITSTATUS(status) != 4 && !(WEXITSTATUS(status) == 5 &&
+	    w->shape->busy))
+		complain(w, WEXITSTATUS(status));
 }
 
 /* ---- what is there ---- */
 
-static long messages_of(const struct test *t, const struct writer *w)
+static long occurrences(struct span text, const char *needle)
 {
-	char needle[48];
-	const char *p = t->log.text.p, *end = p + t->log.text.n;
-	long n = 0;
-	int len = snprintf(needle, sizeof needle, "\"batch\":%ld,",
-	    w->batch);
+	const char *p = text.p, *end = text.p + text.n;
+	size_t n = strlen(needle);
+	long found = 0;
 
-	/* Only behind what was there before. */
-	p += t->before.text.n;
-	while (p < end && (p = memmem(p, (size_t)(end - p), needle,
-	    (size_t)len))) {
-		p++;
-		n++;
-	}
-	return n;
+	for (; p < end && (p = memmem(p, (size_t)(end - p), needle, n)); p++)
+		found++;
+	return found;
 }
 
-static void judge(struct test *t, struct writer *w, int n)
+/* Of those that came in this round. */
+static long messages_of(const struct test *t, const struct writer *w)
+{
+	size_t from = t->before.n ? t->log.at[t->before.n] : 0;
+	char needle[48];
+
+	snprintf(needle, sizeof needle, "\"batch\":%ld,", w->batch);
+	return occurrences((struct span){t->log.text.p + from,
+	    t->log.text.n - from}, needle);
+}
+
+/* Whether a line is what es-erase makes of a secret. */
+static bool is_erasure(struct span old, struct span now)
+{
+	static const char payload[] = ",\"payload\":";
+	static const char gone[] = ",\"payload\":{},\"metadata\":{}";
+	const char *p = memmem(old.p, old.n, payload, sizeof payload - 1);
+	size_t n = p ? (size_t)(p - old.p) : 0;
+
+	return p && writer_is_secret(old) && !writer_is_erased(old) &&
+	    writer_is_erased(now) && now.n > n + sizeof gone &&
+	    memcmp(now.p, old.p, n) == 0 &&
+	    memcmp(now.p + n, gone, sizeof gone - 1) == 0;
+}
+
+static void judge_before(struct test *t)
+{
+	bool same = t->log.n >= t->before.n;
+
+	for (int64_t p = 1; same && p <= t->before.n; p++) {
+		struct span old = log_line(&t->before, p);
+		struct span now = log_line(&t->log, p);
+
+		same = span_eq(old, now) || is_erasure(old, now);
+	}
+	if (!same)
+		run_die("after %ld kills: what was there is not", t->killed);
+	if (t->log.n && occurrences(buf_span(&t->log.text),
+	    "\"erased_at\":") != occurrences(buf_span(&t->log.text),
+	    "\"type\":\"es.message_erased\""))
+		run_die("after %ld kills: erased and not told, or told and "
+		    "not erased", t->killed);
+}
+
+static void judge_erased(struct test *t, const struct writer *w)
+{
+	int n = 0;
+
+	for (int i = 0; i < w->n_erases; i++)
+		n += writer_is_erased(log_line(&t->log, w->erases[i]));
+	if (n != 0 && n != w->n_erases)
+		run_die("after %ld kills: %d of %d erased", t->killed, n,
+		    w->n_erases);
+	t->erasures += n;
+}
+
+static void judge_output(struct test *t, const struct writer *w)
+{
+	struct buf text = {0};
+	struct es_err err;
+
+	run_read(w->out, &text);
+	if (verify_lines(&t->log, buf_span(&text), NULL, &err) < 0)
+		run_die("after %ld kills: %s: %s", t->killed, w->shape->name,
+		    err.text);
+	for (size_t k = 0; k < text.n; k++)
+		t->acknowledged += text.p[k] == '\n';
+	buf_free(&text);
+}
+
+static void judge(struct test *t, const struct writer *w, int n)
 {
 	struct es_err err;
 
 	if (verify_store(t->store, &t->log, &err) < 0)
 		run_die("after %ld kills: %s", t->killed, err.text);
-	if (t->log.text.n < t->before.text.n || (t->before.text.n &&
-	    memcmp(t->log.text.p, t->before.text.p, t->before.text.n) != 0))
-		run_die("after %ld kills: what was there is not", t->killed);
+	judge_before(t);
 	for (int i = 0; i < n; i++) {
-		char *path = run_path(w[i].out);
-		struct buf text = {0};
-		int64_t lines;
-		long there;
+		long there = messages_of(t, &w[i]);
 
-		if (w[i].shape->after) {
-			run_shell(t->dir, w[i].shape->after);
-			free(path);
-			continue;
-		}
-		if (sys_read_file(path, SIZE_MAX, &text, &err) < 0 ||
-		    (w[i].shape->pad + w[i].lines == 0 && text.n == 0 ? 0 :
-		    verify_lines(&t->log, buf_span(&text), &lines, &err)) < 0)
-			run_die("after %ld kills: %s: %s", t->killed,
-			    w[i].shape->name, err.text);
-		for (size_t k = 0; k < text.n; k++)
-			t->acknowledged += text.p[k] == '\n';
-		there = messages_of(t, &w[i]);
 		if (w[i].shape->batch && there != 0 && there != w[i].lines)
 			run_die("after %ld kills: %ld of a batch of %d",
 			    t->killed, there, w[i].lines);
-		buf_free(&text);
-		free(path);
+		judge_erased(t, &w[i]);
+		if (w[i].shape->after)
+			run_shell(t->dir, w[i].shape->after);
+		else
+			judge_output(t, &w[i]);
 	}
 }
 
@@ -275,14 +243,25 @@ static void keep(struct test *t)
 	log_free(&old);
 }
 
+static void end(struct test *t)
+{
+	char *path = run_path("dir/erased");
+	struct es_err err;
+
+	if (sys_write_file(path, t->erased.n ? buf_span(&t->erased) :
+	    SPAN_LIT(""), false, &err) < 0)
+		run_die("%s", err.text);
+	run_shell(t->dir, finish);
+	free(path);
+}
+
 static void begin_anew(struct test *t)
 {
-	if (t->before.n)
-		run_shell(t->dir, finish);
 	run_clear(t->dir);
 	run_shell(t->dir, handlers);
 	run_shell(t->dir, begin);
 	log_free(&t->before);
+	buf_truncate(&t->erased, 0);
 }
 
 int main(int argc, char **argv)
@@ -292,8 +271,8 @@ int main(int argc, char **argv)
 	struct test t = {0};
 
 	run_seed();
-	for (int i = 0; i < N_SHAPES; i++)
-		t.window[i] = (uint64_t)shapes[i].millis * 1000;
+	for (int i = 0; i < WRITER_SHAPES; i++)
+		t.window[i] = (uint64_t)writer_shapes[i].millis * 1000;
 	t.dir = run_path("dir");
 	t.store = run_path("dir/es.db");
 	run_shell(run_place(), "mkdir dir");
@@ -301,8 +280,10 @@ int main(int argc, char **argv)
 	for (long i = 0; i < rounds; i++) {
 		int n = run_random(3) ? 1 : 1 + (int)run_random(WRITERS);
 
-		if (t.before.n > MESSAGES || t.before.text.n > 6 << 20)
+		if (t.before.n > MESSAGES || t.before.text.n > 6 << 20) {
+			end(&t);
 			begin_anew(&t);
+		}
 		for (int k = 0; k < n; k++)
 			start(&t, &w[k], k);
 		for (int k = 0; k < n; k++)
@@ -312,13 +293,16 @@ int main(int argc, char **argv)
 		if (i % 20 == 0)
 			run_shell(t.dir, "es-check");
 	}
-	run_shell(t.dir, finish);
-	printf("%ld killed, %ld had ended; %ld acknowledged, all there\n",
-	    t.killed, t.ended, t.acknowledged);
-	for (int i = 0; i < N_SHAPES; i++)
-		printf("killed %s: %ld\n", shapes[i].name, t.by_shape[i]);
+	end(&t);
+	printf("%ld killed, %ld had ended; %ld acknowledged, all there; "
+	    "%ld erased\n", t.killed, t.ended, t.acknowledged, t.erasures);
+	for (int i = 0; i < WRITER_SHAPES; i++)
+		printf("killed %s: %ld\n", writer_shapes[i].name, t.by_shape[i]);
 	log_free(&t.before);
 	log_free(&t.log);
+	buf_free(&t.erased);
+	for (int i = 0; i < WRITERS; i++)
+		buf_free(&w[i].input);
 	free(t.dir);
 	free(t.store);
 	return 0;

@@ -8,6 +8,7 @@
  * -e tries only every so-manieth call, for a look.  The scenarios stand in
  * scenario.c, the kinds of faults below.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ static void complain(struct trial *t, const char *what, const char *detail)
 	t->failures++;
 	printf("%s: %s %ld: %s%s%s\n", t->s->name, t->kind->name, t->n, what,
 	    detail ? ": " : "", detail ? detail : "");
-	printf("    status %d, stderr: %.500s\n", t->r.status,
+	printf("    status %d, stdout: %.300s, stderr: %.500s\n", t->r.status,
+	    t->r.out.p ? t->r.out.p : "",
 	    t->r.err.p ? t->r.err.p : "");
 	fflush(stdout);
 	if (t->failures >= 10)
@@ -111,7 +113,9 @@ static void judge_end(struct trial *t)
 	else if (r->status != 0 && t->kind->succeeds)
 		complain(t, "could have been done", NULL);
 	else if (r->status != 0 && !one_line(t, &r->err) &&
-	    !(t->s->reports && r->out.n && !r->err.n))
+	    /* What cannot be read is a finding; memory is none of the store. */
+	    !(t->s->reports && r->out.n && !r->err.n &&
+	    t->kind->classes != FAULT_MEMORY))
 		complain(t, "not one clear line", NULL);
 }
 
@@ -124,11 +128,49 @@ static bool begins_with(const struct log *l, const struct log *prefix)
 	    prefix->text.n) == 0;
 }
 
+/* Whether there is a file of the store's. */
+static bool is_left(const struct trial *t)
+{
+	DIR *d = opendir(t->dir);
+	struct dirent *e;
+	bool left = false;
+
+	if (!d)
+		run_die("%s: %s", t->dir, strerror(errno));
+	while ((e = readdir(d)))
+		left |= strncmp(e->d_name, "es.db", 5) == 0;
+	closedir(d);
+	return left;
+}
+
+/* It is as it was, or has gone but for what the next one takes away. */
+static void judge_removal(struct trial *t)
+{
+	struct log now = {0};
+	struct es_err err;
+
+	if (t->r.status == 0) {
+		if (is_left(t))
+			complain(t, "not all is removed, and status 0", NULL);
+	} else if (access(t->store, F_OK) == 0) {
+		if (verify_store(t->store, &now, &err) < 0)
+			complain(t, "the store", err.text);
+		else if (now.n != t->before.n || !begins_with(&now,
+		    &t->before))
+			complain(t, "what was there before is not", NULL);
+	}
+	log_free(&now);
+}
+
 static void judge_store(struct trial *t)
 {
 	struct log now = {0};
 	struct es_err err;
 
+	if (t->s->removes) {
+		judge_removal(t);
+		return;
+	}
 	if (t->before.n < 0) {		/* there need not be a store yet */
 		if (t->r.status == 0 && verify_store(t->store, NULL,
 		    &err) < 0)
@@ -183,12 +225,16 @@ static void judge_sound(struct trial *t)
 /* The same again, when nothing fails. */
 static void judge_repeat(struct trial *t)
 {
+	bool there = is_left(t);
 	struct log now = {0};
 	struct es_err err;
 
 	run_fault()->mode = FAULT_NOTHING;
 	run(t);
-	if (t->r.status != 0)
+	if (t->s->removes) {
+		if (is_left(t) || (there && t->r.status != 0))
+			complain(t, "is not removed afterwards", NULL);
+	} else if (t->r.status != 0)
 		complain(t, "does not succeed afterwards", NULL);
 	else if (verify_store(t->store, &now, &err) < 0)
 		complain(t, "the store afterwards", err.text);
@@ -270,7 +316,7 @@ static void prepare(struct trial *t)
 		run_die("%s: status %d: %s", t->s->name, t->r.status,
 		    t->r.err.p);
 	buf_swap(&t->good.out, &t->r.out);
-	if (verify_store(t->store, &t->after, &err) < 0)
+	if (!t->s->removes && verify_store(t->store, &t->after, &err) < 0)
 		run_die("%s: %s", t->s->name, err.text);
 }
 

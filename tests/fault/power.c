@@ -17,34 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "disk.h"
 #include "run.h"
 #include "store.h"
 #include "sys.h"
 #include "verify.h"
 
-enum { FILES = 64, SECTOR = 512 };
-enum loss { LOSE_ALL, LOSE_SOME, LOSE_SECTORS, LOSE_NONE, LOSSES };
-static const char *const loss_name[] = {"nothing unsynced is left",
+static const char *const loss_name[LOSSES] = {"nothing unsynced is left",
     "some writes are left", "some sectors are left", "all is left"};
-
-struct file {
-	uint64_t inode;
-	struct buf durable;
-	const struct record **pending;
-	size_t n_pending, cap_pending;
-};
-
-struct entry {
-	char name[64];
-	int now, durable;	/* files, -1: none */
-};
-
-struct disk {
-	struct file file[FILES];
-	struct entry entry[FILES];
-	int n_files, n_entries;
-};
 
 struct test {
 	const char *name, *sync;
@@ -57,184 +37,7 @@ struct test {
 	long lost;		/* with normal: acknowledged, and gone */
 };
 
-/* ---- the disk ---- */
-
-static struct entry *entry_of(struct disk *d, const char *name, size_t n)
-{
-	struct entry *e;
-
-	for (int i = 0; i < d->n_entries; i++)
-		if (strlen(d->entry[i].name) == n &&
-		    memcmp(d->entry[i].name, name, n) == 0)
-			return &d->entry[i];
-	if (d->n_entries == FILES || n >= sizeof e->name)
-		run_die("too many names");
-	e = &d->entry[d->n_entries++];
-	memcpy(e->name, name, n);
-	e->now = e->durable = -1;
-	return e;
-}
-
-/* The newest file with that inode: numbers are used again. */
-static struct file *file_of(struct disk *d, uint64_t inode)
-{
-	for (int i = d->n_files - 1; i >= 0; i--)
-		if (d->file[i].inode == inode)
-			return &d->file[i];
-	run_die("a file that nobody made");
-	return NULL;
-}
-
-static int new_file(struct disk *d, uint64_t inode)
-{
-	if (d->n_files == FILES)
-		run_die("too many files");
-	d->file[d->n_files] = (struct file){.inode = inode};
-	return d->n_files++;
-}
-
-static void resize(struct buf *b, size_t n)
-{
-	static const char zero[4096];
-
-	while (b->n < n)
-		buf_add(b, zero, n - b->n < sizeof zero ? n - b->n :
-		    sizeof zero);
-	buf_truncate(b, n);
-}
-
-static void put(struct buf *b, uint64_t at, const char *p, size_t n)
-{
-	if (b->n < at + n)
-		resize(b, at + n);
-	if (b->failed)
-		run_die("out of memory");
-	memcpy(b->p + at, p, n);
-}
-
-static const char *bytes(const struct record *r)
-{
-	return (const char *)(r + 1);
-}
-
-/* Each sector of the write by itself. */
-static void put_sectors(struct buf *b, const struct record *r)
-{
-	uint64_t at = r->at, end = r->at + r->n;
-
-	while (at < end) {
-		uint64_t next = (at / SECTOR + 1) * SECTOR;
-		size_t n = (size_t)((next < end ? next : end) - at);
-
-		if (run_random(2))
-			put(b, at, bytes(r) + (at - r->at), n);
-		at += n;
-	}
-}
-
-static void apply(struct buf *b, const struct record *r, enum loss loss)
-{
-	if (loss == LOSE_SOME && run_random(2))
-		return;
-	if (r->type == RECORD_TRUNCATE) {
-		if (loss != LOSE_SECTORS || run_random(2))
-			resize(b, r->at);
-	} else if (loss == LOSE_SECTORS) {
-		put_sectors(b, r);
-	} else {
-		put(b, r->at, bytes(r), r->n);
-	}
-}
-
-static void wait_for_sync(struct file *f, const struct record *r)
-{
-	if (f->n_pending == f->cap_pending) {
-		f->cap_pending = f->cap_pending ? f->cap_pending * 2 : 64;
-		f->pending = realloc(f->pending,
-		    f->cap_pending * sizeof(struct record *));
-		if (!f->pending)
-			run_die("out of memory");
-	}
-	f->pending[f->n_pending++] = r;
-}
-
-static void sync_file(struct file *f)
-{
-	for (size_t i = 0; i < f->n_pending; i++)
-		apply(&f->durable, f->pending[i], LOSE_NONE);
-	f->n_pending = 0;
-}
-
-static void do_record(struct disk *d, const struct record *r)
-{
-	struct entry *from;
-	size_t n;
-
-	switch (r->type) {
-	case RECORD_CREATE:
-		entry_of(d, bytes(r), r->n)->now = new_file(d, r->file);
-		break;
-	case RECORD_WRITE:
-	case RECORD_TRUNCATE:
-		wait_for_sync(file_of(d, r->file), r);
-		break;
-	case RECORD_SYNC:
-		sync_file(file_of(d, r->file));
-		break;
-	case RECORD_UNLINK:
-		entry_of(d, bytes(r), r->n)->now = -1;
-		break;
-	case RECORD_RENAME:
-		n = strlen(bytes(r));
-		from = entry_of(d, bytes(r), n);
-		entry_of(d, bytes(r) + n + 1, r->n - n - 1)->now = from->now;
-		from->now = -1;
-		break;
-	case RECORD_SYNC_DIRECTORY:
-		for (int i = 0; i < d->n_entries; i++)
-			d->entry[i].durable = d->entry[i].now;
-		break;
-	default:
-		break;
-	}
-}
-
 /* ---- after the failure ---- */
-
-static bool is_map(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > 4 && strcmp(name + n - 4, "-shm") == 0;
-}
-
-static void write_image(struct test *t, enum loss loss)
-{
-	struct disk *d = &t->disk;
-	struct es_err err;
-
-	run_clear(t->image);
-	for (int i = 0; i < d->n_entries; i++) {
-		const struct entry *e = &d->entry[i];
-		bool now = loss == LOSE_NONE ||
-		    (loss != LOSE_ALL && run_random(2));
-		int at = now ? e->now : e->durable;
-		struct buf content = {0}, path = {0};
-
-		if (at < 0 || is_map(e->name))
-			continue;
-		buf_add_span(&content, buf_span(&d->file[at].durable));
-		for (size_t k = 0; k < d->file[at].n_pending &&
-		    loss != LOSE_ALL; k++)
-			apply(&content, d->file[at].pending[k], loss);
-		buf_addf(&path, "%s/%s", t->image, e->name);
-		if (sys_write_file(path.p, content.n ? buf_span(&content) :
-		    SPAN_LIT(""), false, &err) < 0)
-			run_die("%s", err.text);
-		buf_free(&content);
-		buf_free(&path);
-	}
-}
 
 static void fail(const struct test *t, enum loss loss, const char *what)
 {
@@ -258,7 +61,8 @@ static void judge(struct test *t, enum loss loss)
 	bool full = strcmp(t->sync, "full") == 0;
 	struct es_err err;
 
-	write_image(t, loss);
+	run_clear(t->image);
+	disk_write(&t->disk, t->image, loss);
 	t->images++;
 	if (verify_store(t->store, &t->log, &err) < 0) {
 		/* With normal even a new store may not have lasted. */
@@ -301,9 +105,9 @@ static void replay(struct test *t, const struct buf *records)
 		/* Before it, and once it is done. */
 		if (r->type == RECORD_SYNC || r->type == RECORD_SYNC_DIRECTORY)
 			moment(t);
-		do_record(&t->disk, r);
+		disk_do(&t->disk, r);
 		if (r->type == RECORD_SAID)
-			buf_add(&t->said, bytes(r), r->n);
+			buf_add(&t->said, record_bytes(r), r->n);
 		if (r->type == RECORD_ENDED)
 			t->made = true;
 		if (r->type == RECORD_SAID || r->type == RECORD_ENDED)
@@ -368,15 +172,6 @@ static void ended(const char *path)
 	if (fd < 0 || write(fd, &r, sizeof r) != sizeof r)
 		run_die("%s: %s", path, strerror(errno));
 	close(fd);
-}
-
-static void disk_free(struct disk *d)
-{
-	for (int i = 0; i < d->n_files; i++) {
-		buf_free(&d->file[i].durable);
-		free(d->file[i].pending);
-	}
-	*d = (struct disk){0};
 }
 
 static void work(struct test *t, const char *script)

@@ -24,4 +24,9 @@ struct record {
 	uint64_t at;		/* offset; of a truncation, the size */
 };
 
+static inline const char *record_bytes(const struct record *r)
+{
+	return (const char *)(r + 1);
+}
+
 #endif

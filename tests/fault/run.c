@@ -151,16 +151,15 @@ static int await(pid_t pid, const char *name)
 	    WEXITSTATUS(status);
 }
 
-static pid_t spawn(const struct command *c, int in, int out, int errors)
+static pid_t spawn(const struct command *c, const int fd[3])
 {
 	posix_spawn_file_actions_t files;
 	pid_t pid;
 	int r;
 
 	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, in, 0);
-	posix_spawn_file_actions_adddup2(&files, out, 1);
-	posix_spawn_file_actions_adddup2(&files, errors, 2);
+	for (int i = 0; i < 3; i++)
+		posix_spawn_file_actions_adddup2(&files, fd[i], i);
 	posix_spawn_file_actions_addchdir_np(&files, c->dir);
 	if (c->preload)
 		setenv("LD_PRELOAD", c->preload, 1);
@@ -173,29 +172,47 @@ static pid_t spawn(const struct command *c, int in, int out, int errors)
 	return pid;
 }
 
-void run_program(const struct command *c, struct result *r)
+pid_t run_start(const struct command *c, const char *const names[3])
 {
-	char *names[] = {run_path("in"), run_path("out"), run_path("err")};
 	struct es_err err;
-	int in, out, errors;
+	char *path[3];
+	int fd[3];
+	pid_t pid;
 
-	if (sys_write_file(names[0], c->input.p ? c->input : SPAN_LIT(""),
+	for (int i = 0; i < 3; i++)
+		path[i] = run_path(names[i]);
+	if (sys_write_file(path[0], c->input.n ? c->input : SPAN_LIT(""),
 	    false, &err) < 0)
 		run_die("%s", err.text);
-	in = open_file(names[0], O_RDONLY);
-	out = open_file(names[1], O_WRONLY | O_CREAT | O_TRUNC);
-	errors = open_file(names[2], O_WRONLY | O_CREAT | O_TRUNC);
-	r->status = await(spawn(c, in, out, errors), c->argv[0]);
-	close(in);
-	close(out);
-	close(errors);
-	buf_truncate(&r->out, 0);
-	buf_truncate(&r->err, 0);
-	if (sys_read_file(names[1], SIZE_MAX, &r->out, &err) < 0 ||
-	    sys_read_file(names[2], SIZE_MAX, &r->err, &err) < 0)
+	for (int i = 0; i < 3; i++)
+		fd[i] = open_file(path[i], i == 0 ? O_RDONLY :
+		    O_WRONLY | O_CREAT | O_TRUNC);
+	pid = spawn(c, fd);
+	for (int i = 0; i < 3; i++) {
+		close(fd[i]);
+		free(path[i]);
+	}
+	return pid;
+}
+
+void run_read(const char *name, struct buf *out)
+{
+	char *path = run_path(name);
+	struct es_err err;
+
+	buf_truncate(out, 0);
+	if (sys_read_file(path, SIZE_MAX, out, &err) < 0)
 		run_die("%s", err.text);
-	for (size_t i = 0; i < 3; i++)
-		free(names[i]);
+	free(path);
+}
+
+void run_program(const struct command *c, struct result *r)
+{
+	static const char *const names[] = {"in", "out", "err"};
+
+	r->status = await(run_start(c, names), c->argv[0]);
+	run_read("out", &r->out);
+	run_read("err", &r->err);
 }
 
 void run_shell(const char *dir, const char *script)

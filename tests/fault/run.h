@@ -5,6 +5,8 @@
 #ifndef ES_RUN_H
 #define ES_RUN_H
 
+#include <sys/types.h>
+
 #include "buf.h"
 #include "fault.h"
 
@@ -33,6 +35,13 @@ struct result {
 	int status;		/* as the shell has it: 128 + signal */
 	struct buf out, err;
 };
+
+/*
+ * Start it; the names, below run_place(), of its input, which is written there
+ * first, of what it prints, and of its errors.
+ */
+pid_t run_start(const struct command *, const char *const names[3]);
+void run_read(const char *name, struct buf *out);	/* such a file */
 
 /* One that has not ended after two minutes is a fault of its own. */
 void run_program(const struct command *, struct result *);

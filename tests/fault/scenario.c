@@ -36,6 +36,9 @@ static const struct scenario scenarios[] = {
 	    .setup = "echo '{\"a.b\":{\"payload\":{\"x\":\"string\"}}}' >c",
 	    .argv = WORDS("es-init", "-m", "c"),
 	    .check = WORDS("es-append", "-qt", "a.b", "x=1")},
+	{.name = "delete", .setup = HANDLERS "es-init;"
+	    SOME(5, 1) " | es-append -q; es-project -q sum.jq; touch es.db-token",
+	    .argv = WORDS("es-init", "--delete"), .removes = true},
 	{.name = "one", .setup = "es-init; es-append -qt a.b x=1",
 	    .argv = WORDS("es-append", "--id", "one", "-t", "a.b", "x=2"),
 	    .acknowledges = true, .atomic = true},

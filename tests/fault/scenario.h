@@ -15,6 +15,7 @@ struct scenario {
 	bool atomic;		/* all that it appends, or nothing */
 	bool reports;		/* faults are its output */
 	bool rewrites;		/* what was there may change */
+	bool removes;		/* afterwards there is no store */
 	bool only_first;	/* faults are not for its children */
 	bool sparse;		/* very many calls */
 	bool many_lines;	/* of several processes: more than one fault */

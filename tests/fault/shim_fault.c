@@ -226,6 +226,22 @@ int unlink(const char *path)
 	return fails(FAULT_NAME) ? -1 : (int)syscall(SYS_unlink, path);
 }
 
+int unlinkat(int dir, const char *path, int flags)
+{
+	return fails(FAULT_NAME) ? -1 :
+	    (int)syscall(SYS_unlinkat, dir, path, flags);
+}
+
+int rmdir(const char *path)
+{
+	return fails(FAULT_NAME) ? -1 : (int)syscall(SYS_rmdir, path);
+}
+
+int link(const char *from, const char *to)
+{
+	return fails(FAULT_NAME) ? -1 : (int)syscall(SYS_link, from, to);
+}
+
 int rename(const char *from, const char *to)
 {
 	return fails(FAULT_NAME) ? -1 : (int)syscall(SYS_rename, from, to);

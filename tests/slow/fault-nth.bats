@@ -26,6 +26,7 @@ scenario() {
 @test "es-init" {
     scenario init
     scenario init-catalog
+    scenario delete
 }
 
 @test "es-append of one, and of a batch" {
