@@ -223,6 +223,9 @@ int check_index(struct check *c, struct es_err *err)
 	int r;
 
 	check_progress(c, "index", 0, 0);
+	if (db_read_begin(c->db, err) < 0)
+		return check_unreadable(c, "index", err);
 	r = walk(c, add, c, err);
+	db_read_end(c->db);
 	return r <= 0 ? r : compare(c, err);
 }

@@ -546,6 +546,8 @@ int db_seize(struct db *db, bool whole, struct es_err *err)
 
 int db_read_begin(struct db *db, struct es_err *err)
 {
+	/* The one before may still be open, for want of memory. */
+	db_read_end(db);
 	if (db_prepare_once(db, "begin", &db->read_begin, err) < 0 ||
 	    db_done(db, db->read_begin, err) < 0)
 		return -1;
@@ -559,5 +561,5 @@ void db_read_end(struct db *db)
 		return;
 	if (db_prepare_once(db, "commit", &db->commit, NULL) == 0)
 		db_done(db, db->commit, NULL);
-	db->reading = false;
+	db->reading = !sqlite3_get_autocommit(db->h);
 }
