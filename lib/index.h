@@ -16,13 +16,14 @@
  *
  * Transactions are the caller's; a read without one has one of its own.
  * index_add() wants the store's write transaction, as index_remove() does, and
- * gathers in memory; index_flush() writes what was gathered and must come before COMMIT (and
- * before a SAVEPOINT that may be rolled back to).  After ROLLBACK, or ROLLBACK
- * TO, call index_rollback(), which forgets what was gathered.  What else is in
- * memory, the newest part of the index, is compared with the transaction's own
- * snapshot by each call, so it does not matter who committed or rolled back
- * meanwhile.  With postings gathered a read flushes first, so a writer reads
- * what it added.  No statement stays active between calls.
+ * gathers in memory; index_flush() writes what was gathered and must come
+ * before COMMIT (and before a SAVEPOINT that may be rolled back to).  After
+ * ROLLBACK, or ROLLBACK TO, call index_rollback(), which forgets what was
+ * gathered, and the list of the runs.  What is in memory of the stored index,
+ * its newest part and that list, is compared with the transaction's own
+ * snapshot by each call, so it does not matter what others commit meanwhile.
+ * With postings gathered a read flushes first, so a writer reads what it added.
+ * No statement stays active between calls.
  *
  * A struct index borrows its sqlite3 connection, which must outlive it, and
  * belongs to one thread.  Errors are ES_FAILED with a text that names key and

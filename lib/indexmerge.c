@@ -62,35 +62,43 @@ static int size_class(int64_t postings)
 	return class;
 }
 
-/* How many of the first n runs, from the newest, go with one of a class. */
-static size_t mergeable(const struct index *ix, size_t n, int class)
+/*
+ * Of the n oldest runs, how many of the newest go with one of so many postings,
+ * which are added to *sum.  Near LARGEST they do not wait for others that would
+ * have no room.
+ */
+static size_t mergeable(const struct index *ix, size_t n, int64_t *sum)
 {
+	int64_t postings = *sum, all = postings, next;
+	int class = size_class(postings);
 	size_t like = 0;
 
-	while (like < n &&
-	    size_class(ix->run[n - 1 - like].postings) <= class)
-		like++;
-	if (like >= FANOUT - 1)
+	for (; like < n; like++, all += next) {
+		next = ix->run[n - 1 - like].postings;
+		if (size_class(next) > class || all + next > LARGEST)
+			break;
+	}
+	if (like == 0)
+		return 0;
+	if (like >= FANOUT - 1 || all + postings > LARGEST) {
+		*sum = all;
 		return like;
+	}
 	/* A smaller one costs little, and must not stay behind. */
-	return like > 0 && size_class(ix->run[n - 1].postings) < class;
+	next = ix->run[n - 1].postings;
+	if (size_class(next) == class)
+		return 0;
+	*sum += next;
+	return 1;
 }
 
 /* How many of the newest runs become one with so many new postings. */
 static size_t choose(const struct index *ix, int64_t postings)
 {
-	size_t left = ix->n_run, n, i;
+	size_t left = ix->n_run, n;
 
-	while ((n = mergeable(ix, left, size_class(postings))) > 0) {
-		int64_t sum = postings;
-
-		for (i = 0; i < n; i++)
-			sum += ix->run[left - 1 - i].postings;
-		if (sum > LARGEST)
-			break;
+	while ((n = mergeable(ix, left, &postings)) > 0)
 		left -= n;
-		postings = sum;
-	}
 	return ix->n_run - left;
 }
 
@@ -103,7 +111,7 @@ struct merge {
 	size_t n;
 	const struct entry *e, *end;	/* new ones, which are the newest */
 	struct run_writer to;
-	uint64_t table;			/* the next key in tag_key, or MAX */
+	struct table_cursor table;
 	struct postings list;		/* the key's */
 	struct entry *busy;		/* the same as entries */
 	size_t cap_busy;
@@ -150,24 +158,6 @@ static int take_old(struct merge *m, uint64_t key, struct es_err *err)
 	return 0;
 }
 
-/* Whether a key is in tag_key; asked for in ascending order. */
-static int in_tables(struct merge *m, uint64_t key, bool *yes,
-    struct es_err *err)
-{
-	int64_t id;
-
-	if (m->table < key) {
-		uint64_t next = key - 1;
-		int rc = indexdb_key_next(&m->ix->db, &next, &id, err);
-
-		if (rc < 0)
-			return -1;
-		m->table = rc ? next : UINT64_MAX;
-	}
-	*yes = m->table == key;
-	return 0;
-}
-
 static int promote(struct merge *m, uint64_t key, struct es_err *err)
 {
 	const struct postings *l = &m->list;
@@ -197,10 +187,11 @@ static int merge_key(struct merge *m, uint64_t key, struct es_err *err)
 {
 	const struct entry *e = m->e;
 	size_t n = e < m->end && e->key == key ? same_key(e, m->end) : 0, i;
-	bool busy;
+	int busy;
 
 	m->e += n;
-	if (take_old(m, key, err) || in_tables(m, key, &busy, err))
+	if (take_old(m, key, err) ||
+	    (busy = table_cursor_find(m->ix, &m->table, key, err)) < 0)
 		return -1;
 	if (busy)
 		return write_list(m, key, err) || (n > 0 &&
@@ -277,7 +268,7 @@ static int fold(struct index *ix, const struct entry *e, size_t n,
 
 	if (!ix->has_runs)
 		return write_all(ix, e, e + n, err);
-	if (run_sync(ix, err) || write_all(ix, e, e + every, err))
+	if (run_load(ix, err) || write_all(ix, e, e + every, err))
 		return -1;
 	m.n = choose(ix, (int64_t)(n - every));
 	*to = (struct run){.number = 1, .first = e[0].position,

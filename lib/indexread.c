@@ -381,7 +381,7 @@ static int walk(struct index *ix, struct walk *w, struct es_err *err)
 	if (open != w->open || post != w->post)
 		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
 		    (long long)(open - w->open + post - w->post));
-	if (run_walk(ix, w->visit, w->arg, &w->newest, err))
+	if (run_walk(ix, w->visit, w->arg, w->newest, err))
 		return -1;
 	return index_tail_walk(ix, w->newest, tail, w->visit, w->arg, err);
 }

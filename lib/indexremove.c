@@ -1,8 +1,9 @@
 /*
  * indexremove: taking a message out of the tables.
  *
- * The tail is folded first, so that only tag_key, tag_open and tag_post have to
- * be looked at, and the runs.  A chunk keeps its place as long as it has postings.
+ * The tail is folded first, so that only tag_key, tag_open, tag_post and the
+ * runs have to be looked at.  A chunk keeps its place as long as it has
+ * postings.
  *
  * The id of a key names the first posting that it had.  When that one goes the
  * key gets another id, which names the position that is first now with a shape
@@ -332,7 +333,7 @@ int index_remove(struct index *ix, struct posting p, int shape,
 {
 	size_t i, k;
 
-	if (index_settle(ix, err) || run_sync(ix, err))
+	if (index_settle(ix, err) || run_load(ix, err))
 		return -1;
 	for (i = 0; i < n; i++) {
 		for (k = 0; k < i && keys[k] != keys[i]; k++)

@@ -31,7 +31,8 @@ static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 	    sqlite3_column_int64(st, 3), (uint64_t)sqlite3_column_int64(st, 4),
 	    (uint64_t)sqlite3_column_int64(st, 5)};
 	if (r->number < 1 || r->first < 1 || r->last < r->first ||
-	    r->last > INDEX_POSITION_MAX || r->postings < 0)
+	    r->last > INDEX_POSITION_MAX || r->postings < 0 ||
+	    r->postings > (r->last - r->first + 1) * INDEX_KEYS)
 		return run_bad(r, "bad numbers", err);
 	if (ix->n_run > 0 && r->first <= r[-1].last)
 		return run_bad(r, "not newer than the one before", err);
@@ -39,22 +40,30 @@ static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 	return 0;
 }
 
-static int read_runs(struct index *ix, struct es_err *err)
+int run_load(struct index *ix, struct es_err *err)
 {
-	sqlite3_stmt *st = indexdb_statement(&ix->db, SQL_RUNS, NULL, 0, err);
+	sqlite3_stmt *st;
 	int rc = -1;
 
 	ix->n_run = 0;
+	if (!ix->has_runs)
+		return 0;
+	st = indexdb_statement(&ix->db, SQL_RUNS, NULL, 0, err);
 	while (st && (rc = indexdb_step(&ix->db, st, err)) == 1)
 		if (read_run(ix, st, err) < 0) {
 			sqlite3_reset(st);
-			ix->n_run = 0;
-			return -1;
+			rc = -1;
+			break;
 		}
+	if (rc < 0)
+		ix->n_run = 0;
 	return rc;
 }
 
-/* Each fold gives out a new number, so the newest stands for all of them. */
+/*
+ * Each fold gives out a new number, so the newest stands for all runs, but for
+ * what run_remove() has changed.
+ */
 int run_sync(struct index *ix, struct es_err *err)
 {
 	sqlite3_stmt *st;
@@ -69,7 +78,7 @@ int run_sync(struct index *ix, struct es_err *err)
 	sqlite3_reset(st);
 	if (newest == (ix->n_run ? ix->run[ix->n_run - 1].number : 0))
 		return 0;
-	return read_runs(ix, err);
+	return run_load(ix, err);
 }
 
 /* ---- a key ---- */

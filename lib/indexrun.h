@@ -6,9 +6,10 @@
  *
  * A run has postings of a stretch of the log, positions first to last, sorted
  * by key; `postings` is how many.  Runs with higher numbers are newer, and all
- * of each is newer than all of the one before.  low and high are the least and
- * the greatest of its keys in the order of time (tagkey.h), 0 when it has none:
- * a key outside cannot be in the run.
+ * of each is newer than all of the one before.  low and high bound its keys in
+ * the order of time (tagkey.h), 0 when it has none: a key outside cannot be in
+ * the run.  They tell the time alone, so that no key is left in them that was
+ * removed.
  *
  * A block begins with key h.  For each key it has the varint of the distance to
  * the key before (for the first: 0), the varint of the number of postings, and
@@ -28,10 +29,13 @@
 #include "indexint.h"
 
 /*
- * Bring ix->run up to date with the transaction's snapshot; all below want
- * that.  Oldest first.
+ * Bring ix->run, oldest first, up to date with the transaction's snapshot; all
+ * below want that.  run_sync() looks only at the newest number, so what it
+ * leaves may have other numbers of postings than the rows; run_load() reads
+ * them all.
  */
 int run_sync(struct index *ix, struct es_err *err);
+int run_load(struct index *ix, struct es_err *err);
 
 /* A key's postings of a run into ix->chunk. */
 int run_find(struct index *ix, const struct run *r, uint64_t key,
@@ -84,12 +88,23 @@ int run_write_end(struct index *ix, struct run_writer *w, struct es_err *err);
 /* Remove a run with its blocks. */
 int run_drop(struct index *ix, const struct run *r, struct es_err *err);
 
+/* ---- the keys in tag_key, beside those of a run ---- */
+
+struct table_cursor {		/* zeroed: at the beginning */
+	uint64_t key;		/* the least above those asked for, or MAX */
+	int64_t id;
+};
+
+/* Whether a key is in tag_key; asked for in ascending order. */
+int table_cursor_find(struct index *ix, struct table_cursor *t, uint64_t key,
+    struct es_err *err);
+
 /*
- * Visit every posting of every run (index_walk()); *newest: the last position
- * of the last one.
+ * Visit every posting of every run (index_walk()); newest: the last position
+ * of all that is folded.
  */
 int run_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
-    struct posting p, struct es_err *err), void *arg, int64_t *newest,
+    struct posting p, struct es_err *err), void *arg, int64_t newest,
     struct es_err *err);
 
 #endif

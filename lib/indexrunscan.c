@@ -72,10 +72,10 @@ static int end_block(struct index *ix, struct run_writer *w,
 {
 	sqlite3_stmt *st;
 
-	if (w->block.n == 0)
-		return 0;
 	if (buf_check(&w->block, err))
 		return -1;
+	if (w->block.n == 0)
+		return 0;
 	st = STATEMENT(&ix->db, SQL_BLOCK_ADD, err, w->run.number,
 	    (int64_t)w->key);
 	if (!st)
@@ -90,10 +90,11 @@ static int end_block(struct index *ix, struct run_writer *w,
 int run_write(struct index *ix, struct run_writer *w, uint64_t key,
     const struct posting *p, size_t n, struct es_err *err)
 {
-	size_t was = w->block.n, last = w->before;
+	size_t was = w->block.n;
+	uint64_t least;
 
 	if (was)
-		block_add(&w->block, key - last, w->run.first, p, n);
+		block_add(&w->block, key - w->before, w->run.first, p, n);
 	if (!was || w->block.n > BLOCK_MAX) {
 		buf_truncate(&w->block, was);
 		if (end_block(ix, w, err))
@@ -104,9 +105,9 @@ int run_write(struct index *ix, struct run_writer *w, uint64_t key,
 	w->before = key;
 	w->run.postings += (int64_t)n;
 	if (tagkey_is_timed(key)) {
-		w->run.high = key;
+		tagkey_same_time(key, &least, &w->run.high);
 		if (!w->run.low)
-			w->run.low = key;
+			w->run.low = least;
 	}
 	return 0;
 }
@@ -130,6 +131,21 @@ int run_drop(struct index *ix, const struct run *r, struct es_err *err)
 
 /* ---- the walk over all ---- */
 
+int table_cursor_find(struct index *ix, struct table_cursor *t, uint64_t key,
+    struct es_err *err)
+{
+	uint64_t next = key - 1;
+	int rc;
+
+	if (t->key < key) {
+		rc = indexdb_key_next(&ix->db, &next, &t->id, err);
+		if (rc < 0)
+			return -1;
+		t->key = rc ? next : UINT64_MAX;
+	}
+	return t->key == key;
+}
+
 struct run_visit {
 	int (*visit)(void *arg, uint64_t key, struct posting p,
 	    struct es_err *err);
@@ -137,25 +153,46 @@ struct run_visit {
 	int64_t blocks;
 };
 
+/* What no read would complain of. */
+static int check_key(struct index *ix, const struct run_cursor *c,
+    struct table_cursor *t, struct es_err *err)
+{
+	const struct posting *last = &c->list.p[c->list.n - 1];
+	int rc;
+
+	if (!run_may_have(c->run, c->key))
+		return run_bad(c->run, "a key outside of its range", err);
+	rc = table_cursor_find(ix, t, c->key, err);
+	if (rc > 0 && indexdb_id_posting(t->id).position <= last->position)
+		return run_bad(c->run, "postings that are newer than those of "
+		    "their key in tag_key", err);
+	return rc < 0 ? -1 : 0;
+}
+
+static int visit_key(const struct run_visit *v, const struct run_cursor *c,
+    struct es_err *err)
+{
+	size_t i;
+
+	for (i = 0; i < c->list.n; i++)
+		if (v->visit(v->arg, c->key, c->list.p[i], err))
+			return -1;
+	return 0;
+}
+
 static int walk_run(struct index *ix, const struct run *r,
     struct run_visit *v, struct es_err *err)
 {
+	struct table_cursor t = {0};
 	struct run_cursor c;
-	size_t i;
 	int rc;
 
 	run_cursor_begin(&c, r);
-	while ((rc = run_cursor_next(ix, &c, err)) == 1) {
-		if (!run_may_have(r, c.key)) {
-			rc = run_bad(r, "a key outside of its range", err);
+	while ((rc = run_cursor_next(ix, &c, err)) == 1)
+		if (check_key(ix, &c, &t, err) || visit_key(v, &c, err)) {
+			rc = -1;
 			break;
 		}
-		for (i = 0; rc == 1 && i < c.list.n; i++)
-			if (v->visit(v->arg, c.key, c.list.p[i], err))
-				rc = -1;
-		if (rc < 0)
-			break;
-	}
 	if (rc == 0 && c.postings != r->postings)
 		rc = run_bad(r, "another number of postings", err);
 	v->blocks += c.blocks;
@@ -164,7 +201,7 @@ static int walk_run(struct index *ix, const struct run *r,
 }
 
 int run_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
-    struct posting p, struct es_err *err), void *arg, int64_t *newest,
+    struct posting p, struct es_err *err), void *arg, int64_t newest,
     struct es_err *err)
 {
 	struct run_visit v = {visit, arg, 0};
@@ -174,12 +211,14 @@ int run_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
 
 	if (!ix->has_runs)
 		return 0;
-	if (run_sync(ix, err))
+	if (run_load(ix, err))
 		return -1;
 	for (i = 0; i < ix->n_run; i++) {
+		if (ix->run[i].last > newest)
+			return run_bad(&ix->run[i], "ends behind all that is "
+			    "folded", err);
 		if (walk_run(ix, &ix->run[i], &v, err))
 			return -1;
-		*newest = ix->run[i].last;
 	}
 	st = indexdb_statement(&ix->db, SQL_BLOCKS, NULL, 0, err);
 	if (!st || indexdb_step(&ix->db, st, err) < 1)

@@ -2,6 +2,7 @@
 
 #define BITS(n) ((UINT64_C(1) << (n)) - 1)
 #define TIMED (UINT64_C(1) << 62)
+#define TIMED_HASH BITS(28)
 
 static inline uint64_t rotl(uint64_t v, int n)
 {
@@ -97,7 +98,7 @@ uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n)
 
 	if (n >= 36 && uuid7_time(p + n - 36, &ms))
 		return TIMED | ms >> 14 << 28 |
-		    (siphash(secret, p, n) & BITS(28));
+		    (siphash(secret, p, n) & TIMED_HASH);
 	key = siphash(secret, p, head) & BITS(46);
 	for (i = head; i < head + 2; i++)
 		key = key << 8 | (i < n ? (unsigned char)p[i] : 0);
@@ -107,4 +108,10 @@ uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n)
 bool tagkey_is_timed(uint64_t key)
 {
 	return (key & TIMED) != 0;
+}
+
+void tagkey_same_time(uint64_t key, uint64_t *least, uint64_t *greatest)
+{
+	*least = key & ~TIMED_HASH;
+	*greatest = key | TIMED_HASH;
 }

@@ -18,11 +18,13 @@
 #include <stdbool.h>
 #include "bytes.h"
 
-
 uint64_t tagkey(const unsigned char secret[16], const char *p, size_t n);
 
 /* Whether the key is that of a tag that ends in a version-7 UUID. */
 bool tagkey_is_timed(uint64_t key);
+
+/* The least and the greatest key that such a tag of the same time may have. */
+void tagkey_same_time(uint64_t key, uint64_t *least, uint64_t *greatest);
 
 /* SipHash-2-4 of n bytes, as a number. */
 uint64_t siphash(const unsigned char secret[16], const void *p, size_t n);
