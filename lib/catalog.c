@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "catalogimpl.h"
+#include "jsonsame.h"
 
 void catalog_free(struct catalog *c)
 {
@@ -181,90 +182,10 @@ bool catalog_declares(const struct catalog_entry *e, struct span name)
 	    (e->has_keys && catalog_names_have(&e->keys, name));
 }
 
-/* ---- equality ---- */
-
-/* The value in object b of the key `key` of a, or JSON_NONE. */
-static uint32_t same_key(const struct json_doc *a, uint32_t key,
-    const struct json_doc *b, uint32_t object, struct buf *text)
-{
-	struct span name, other;
-	uint32_t i;
-	size_t at;
-
-	buf_truncate(text, 0);
-	json_decode(a, key, text);
-	at = text->n;
-	for (i = json_first(b, object); i < b->nodes[object].end;
-	    i = json_next(b, i + 1)) {
-		buf_truncate(text, at);
-		json_decode(b, i, text);
-		if (text->failed)
-			break;
-		name = (struct span){text->p, at};
-		other = (struct span){text->p + at, text->n - at};
-		if (span_eq(name, other))
-			return i + 1;
-	}
-	return JSON_NONE;
-}
-
-static bool same_string(const struct json_doc *a, uint32_t x,
-    const struct json_doc *b, uint32_t y, struct buf *text)
-{
-	size_t at;
-
-	buf_truncate(text, 0);
-	json_decode(a, x, text);
-	at = text->n;
-	json_decode(b, y, text);
-	return !text->failed && text->n == 2 * at &&
-	    (at == 0 || memcmp(text->p, text->p + at, at) == 0);
-}
-
-/* As deep as JSON may be nested: JSON_DEPTH. */
-static bool same(const struct json_doc *a, uint32_t x,
-    const struct json_doc *b, uint32_t y, struct buf *text)
-{
-	const struct json_node *m = &a->nodes[x], *n = &b->nodes[y];
-	uint32_t i, j;
-
-	if (m->type != n->type || m->count != n->count)
-		return false;
-	switch ((enum json_type)m->type) {
-	case JSON_STRING:
-		return same_string(a, x, b, y, text);
-	case JSON_NUMBER:
-		return span_eq(json_text(a, x), json_text(b, y));
-	case JSON_ARRAY:
-		for (i = json_first(a, x), j = json_first(b, y); i < m->end;
-		    i = json_next(a, i), j = json_next(b, j))
-			if (!same(a, i, b, j, text))
-				return false;
-		return true;
-	case JSON_OBJECT:
-		for (i = json_first(a, x); i < m->end;
-		    i = json_next(a, i + 1)) {
-			j = same_key(a, i, b, y, text);
-			if (j == JSON_NONE || !same(a, i + 1, b, j, text))
-				return false;
-		}
-		return true;
-	case JSON_NULL:
-	case JSON_FALSE:
-	case JSON_TRUE:
-		break;
-	}
-	return true;
-}
-
 bool catalog_equal(const struct catalog *a, const struct catalog *b)
 {
-	struct buf text = {0};
-	bool yes;
+	bool same;
 
-	if (span_eq(catalog_text(a), catalog_text(b)))
-		return true;
-	yes = same(&a->doc, 0, &b->doc, 0, &text);
-	buf_free(&text);
-	return yes;
+	return json_same(catalog_text(a), catalog_text(b), &same, NULL) == 0 &&
+	    same;
 }

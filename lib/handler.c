@@ -84,8 +84,11 @@ static int load_exec(struct handler *h, struct es_err *err)
 		return es_fail(err, ES_NOEXEC, "%s: neither a .jq file nor "
 		    "executable (chmod +x?)", h->path);
 	h->argv = calloc(2, sizeof *h->argv);
-	if (!h->argv || !(h->argv[0] = realpath(h->path, NULL)))
+	if (!h->argv)
 		return es_fail_nomem(err);
+	h->argv[0] = realpath(h->path, NULL);
+	if (!h->argv[0])
+		return es_fail_errno(err, "%s", h->path);
 	if (handler_head(h, err) < 0)
 		return -1;
 	h->ops = (h->scan.decides.n ? SCAN_DECIDE : 0) |
@@ -218,7 +221,6 @@ int handler_start(struct handler *h, const struct jqrun_limits *limits,
 {
 	struct jqrun_limits use = JQRUN_LIMITS_DEFAULT;
 	struct buf about = {0};
-	char **defs;
 	int r;
 
 	*out = NULL;
@@ -226,13 +228,8 @@ int handler_start(struct handler *h, const struct jqrun_limits *limits,
 		return 0;
 	if (limits)
 		use = *limits;
-	defs = calloc(h->scan.n_defs + 1, sizeof *defs);
-	if (!defs)
-		return es_fail_nomem(err);
-	memcpy(defs, h->scan.defs, h->scan.n_defs * sizeof *defs);
-	r = jqrun_open(h->path, buf_span(&h->text), defs, h->ops, &use, out,
-	    &about, err);
-	free(defs);
+	r = jqrun_open(h->path, buf_span(&h->text), h->scan.defs, h->ops,
+	    &use, out, &about, err);
 	return take_about(h, r, &about, out, err);
 }
 

@@ -12,7 +12,7 @@
 static int run_jq(const char *expression, struct span value, struct buf *gave,
     struct es_err *err)
 {
-	struct buf text = {0}, input = {0};
+	struct buf input = {0};
 	struct handler h = {.kind = HANDLER_JQ, .retries = -1,
 	    .backoff_ms = -1, .deadline_ms = -1};
 	struct jqrun_request q = {.op = JQ_STATE, .fresh = true};
@@ -44,7 +44,6 @@ static int run_jq(const char *expression, struct span value, struct buf *gave,
 	jqrun_reply_free(&reply);
 	jqrun_close(jq);
 	handler_free(&h);
-	buf_free(&text);
 	buf_free(&input);
 	return r;
 }

@@ -11,7 +11,6 @@
 static int show_rejected(struct trial *t, const struct message *m,
     struct buf *out, struct es_err *err)
 {
-	struct buf text = {0};
 	struct json_doc d = {0};
 	uint32_t type, reason;
 	int r = json_parse(&d, m->payload.p, m->payload.n, err);
@@ -32,7 +31,6 @@ static int show_rejected(struct trial *t, const struct message *m,
 		}
 		r = buf_check(out, err);
 	}
-	buf_free(&text);
 	json_free(&d);
 	return r;
 }
