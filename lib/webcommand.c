@@ -1,4 +1,5 @@
 /* POST /commands/TYPE: what is refused, and what waits for a commit. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -169,6 +170,19 @@ void command_conflict(struct request *r, const char *text)
 	buf_free(&body);
 }
 
+void command_unavailable(struct request *r, const char *text, int seconds)
+{
+	char number[16];
+
+	if (r->command->form)
+		web_plain_page(r, 503, "Please try again", "It cannot be "
+		    "stored now. Go back, and send it again in a moment.");
+	else
+		web_respond_text(r, 503, text);
+	snprintf(number, sizeof number, "%d", seconds);
+	web_add_header(r, "Retry-After", number);
+}
+
 /* ---- the command ---- */
 
 struct draft command_draft(const struct command *c)
@@ -241,7 +255,7 @@ void web_command_post(struct request *r)
 	if (command_body(r) < 0)
 		return;
 	if (!is_whole(r) || w->n_queued >= WEB_QUEUE_MAX) {
-		web_respond_busy(r);
+		command_unavailable(r, "busy: try again", 1);
 		return;
 	}
 	if (!valid(r)) {

@@ -46,6 +46,8 @@ int command_body(struct request *);
 struct draft command_draft(const struct command *);
 /* The page that a plain form was on, or "/". */
 struct span command_page(struct request *);
+/* 503: to be tried again in some seconds. */
+void command_unavailable(struct request *, const char *text, int seconds);
 /* Answer with a fault that is no attribute's. */
 void command_conflict(struct request *, const char *text);
 

@@ -87,8 +87,7 @@ static int append_all(struct web *w, struct es_err *err)
 static void answer(struct request *r, bool committed)
 {
 	if (!committed) {
-		web_respond_text(r, 503, "the log cannot be written now");
-		web_add_header(r, "Retry-After", "5");
+		command_unavailable(r, "the log cannot be written now", 5);
 	} else if (r->command->refusal.n) {
 		command_conflict(r, r->command->refusal.p);
 	} else {

@@ -161,7 +161,6 @@ void web_end_request(void *web, struct MHD_Connection *, void **request,
 void web_respond(struct request *, unsigned status, const char *type,
     struct span body);
 void web_respond_text(struct request *, unsigned status, const char *text);
-void web_respond_busy(struct request *);	/* 503 */
 /* As web_respond_text(), and the connection is closed behind it. */
 void web_refuse(struct request *, unsigned status, const char *text);
 /* The same for a response of another kind, which it takes. */
@@ -207,6 +206,9 @@ void web_commit(struct web *);
 void command_free(struct command *);
 
 void web_page_get(struct request *);
+/* What is no page, looking like one.  title and text are HTML. */
+void web_plain_page(struct request *, unsigned status, const char *title,
+    const char *text);
 /* Show a page again with the errors of a form that was refused. */
 void web_page_again(struct request *, struct span path, struct span type,
     struct buf *values, struct buf *errors);

@@ -27,8 +27,7 @@ void form_again_free(struct form_again *a)
 
 /* ---- the document ---- */
 
-/* What is no page, looking like one. */
-static void plain_page(struct request *r, unsigned status, const char *title,
+void web_plain_page(struct request *r, unsigned status, const char *title,
     const char *text)
 {
 	struct buf main = {0}, html = {0};
@@ -57,7 +56,7 @@ static void show(struct request *r, struct span html, int64_t position,
 	if (page_document(r->web->pages, r->page.page, html,
 	    buf_span(&updates), position, &document, &err) < 0) {
 		web_say(r->web, "%s", err.text);
-		plain_page(r, 500, "Sorry", "This page cannot be shown.");
+		web_plain_page(r, 500, "Sorry", "This page cannot be shown.");
 	} else {
 		web_session(r);
 		web_respond(r, status, "text/html; charset=utf-8",
@@ -70,7 +69,7 @@ static void show(struct request *r, struct span html, int64_t position,
 static void failed(struct request *r, const char *text)
 {
 	web_say(r->web, "%s", text);
-	plain_page(r, 500, "Sorry", "This page cannot be shown.");
+	web_plain_page(r, 500, "Sorry", "This page cannot be shown.");
 }
 
 /* ---- what is asked for ---- */
@@ -130,16 +129,16 @@ void web_page_get(struct request *r)
 	found = web_form_value(r->query, "as_of", &value);
 	buf_free(&value);
 	if (found > 0) {
-		plain_page(r, 400, "Not yet", "This version cannot show pages "
+		web_plain_page(r, 400, "Not yet", "This version cannot show pages "
 		    "as of another time (as_of).");
 		return;
 	}
 	found = match(r, r->path, r->query);
 	if (found < 0)
-		plain_page(r, 400, "Bad address",
+		web_plain_page(r, 400, "Bad address",
 		    "This is not an address of a page.");
 	else if (found == 0)
-		plain_page(r, 404, "Not found", "There is no such page.");
+		web_plain_page(r, 404, "Not found", "There is no such page.");
 	else if (live_cached(r->web->live, &r->page, &html, &position) > 0)
 		show(r, buf_span(&html), position, 200);
 	else
@@ -179,7 +178,7 @@ void web_page_again(struct request *r, struct span path, struct span type,
 
 	r->again = make_again(type, values, errors);
 	if (!r->again || match(r, (struct span){path.p, n}, query) <= 0) {
-		plain_page(r, 422, "Please check",
+		web_plain_page(r, 422, "Please check",
 		    "Something in the form is not right.");
 		return;
 	}

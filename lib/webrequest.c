@@ -176,12 +176,6 @@ void web_respond_text(struct request *r, unsigned status, const char *text)
 	buf_free(&body);
 }
 
-void web_respond_busy(struct request *r)
-{
-	web_respond_text(r, 503, "busy: try again");
-	web_add_header(r, "Retry-After", "1");
-}
-
 void web_refuse(struct request *r, unsigned status, const char *text)
 {
 	web_respond_text(r, status, text);

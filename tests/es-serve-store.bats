@@ -56,6 +56,9 @@ assert_ended() {
     assert_equal "$status" 200
     request POST /commands/a.in -d "x=$text" -H "Referer: $url/"
     assert_equal "$status" 503
+    assert_equal "$(header retry-after)" 5
+    run cat body
+    assert_output --partial '<h1>Please try again</h1>'
     prlimit --pid "$server" --fsize=unlimited:unlimited
     post "$text"
     assert_equal "$status" 202
