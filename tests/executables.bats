@@ -283,7 +283,9 @@ esac
 END
     for x in 'exit|exit 3: no stock' 'hang|killed after 0\.2 s' \
         'command|output 1: a\.do: a command' 'line|output line 1: ' 'own|output 1: .*only es itself'; do
-        run --separate-stderr es-decide --deadline 200ms ./d -t a.do --id i x="${x%%|*}"
+        deadline=60s
+        [[ $x != hang* ]] || deadline=200ms
+        run --separate-stderr es-decide --deadline "$deadline" ./d -t a.do --id i x="${x%%|*}"
         assert_failure 1
         refute_output
         assert_regex "$stderr" "es-decide: \\./d: decide: a\\.do i: ${x#*|}"
