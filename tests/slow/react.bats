@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # bats file_tags=slow
 #
-# es-react against a model: random messages, faults and kills; what is in the
-# log afterwards has to be what one process that never fails would have made.
+# es-react against a model: random messages, faults, stops and kills; what is in
+# the log afterwards has to be what one process that never fails would have made.
 #
 #     SEED=17 ROUNDS=50 bats tests/slow/react.bats
 
@@ -58,13 +58,14 @@ some() {
 }
 
 all=(copy.jq seats.jq sum.jq ./flaky)
+groups=(copy seats sum flaky)
 
 # by_partition TYPE: x and i, in log order within each partition.
 by_partition() {
     es-query -t "$1" | jq -r '"\(.payload.x) \(.payload.i)"' | sort -s -n -k 1,1
 }
 
-@test "random messages, faults and kills" {
+@test "random messages, faults, stops and kills" {
     SEED=${SEED:-$RANDOM}
     export SEED
     RANDOM=$SEED
@@ -85,6 +86,11 @@ by_partition() {
             pids+=("$pid")
         done
         some $((RANDOM % 40 + 1))
+        # With what waits, what runs and what is tried again.
+        group=${groups[RANDOM % 4]}
+        es-group stop "$group"
+        some $((RANDOM % 10 + 1))
+        es-group start "$group"
         within 30 grown $(($(es-query --count) + RANDOM % 30))
         for pid in "${pids[@]}"; do
             if ((RANDOM % 5)); then kill -9 "$pid"; else kill -TERM "$pid"; fi
