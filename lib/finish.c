@@ -132,22 +132,31 @@ static void fail_part(struct lane *l, struct task *t)
 	lane_drop_part_tasks(l, part);
 }
 
+static void again(struct lane *l, struct task *t)
+{
+	fold_result_free(&t->fold);
+	buf_truncate(&t->reason, 0);
+	/* One at a time: the others of a batch come to it later. */
+	if (t->conflicts < CONFLICTS_MAX || l->stubborn) {
+		lane_make_ready(l, t);
+		return;
+	}
+	t->state = TASK_RUNNING;
+	l->stubborn = t;
+}
+
 static void settle(struct task *t)
 {
 	struct lane *l = t->lane;
 	struct part *part = t->part;
 
 	switch (t->fate) {
+	case FATE_CONFLICT:
+		t->conflicts++;
+		again(l, t);
+		return;
 	case FATE_AGAIN:
-		fold_result_free(&t->fold);
-		buf_truncate(&t->reason, 0);
-		/* One at a time: the others of a batch come to it later. */
-		if (++t->conflicts >= CONFLICTS_MAX && !l->stubborn) {
-			t->state = TASK_RUNNING;
-			l->stubborn = t;
-		} else {
-			lane_make_ready(l, t);
-		}
+		again(l, t);
 		return;
 	case FATE_FAIL:
 		fail_part(l, t);

@@ -89,7 +89,7 @@ static int apply_decide(struct runner *r, struct task *t,
 	    &conflict, err) < 0)
 		goto out;
 	if (conflict) {
-		t->fate = FATE_AGAIN;
+		t->fate = FATE_CONFLICT;
 		bad = 0;
 		goto out;
 	}
@@ -102,8 +102,8 @@ static int apply_decide(struct runner *r, struct task *t,
 	}
 	if (intern_handler(l, &handler, err) < 0 ||
 	    decide_record(r->store, l->handler, t->position, handler, &p,
-	    read_at, t->attempt, t->result == RESULT_REJECTED ? OUTCOME_REJECTED :
-	    OUTCOME_DECIDED, first, last, err) < 0)
+	    read_at, t->attempt, t->result == RESULT_REJECTED ?
+	    OUTCOME_REJECTED : OUTCOME_DECIDED, first, last, err) < 0)
 		goto out;
 	bad = 0;
 out:
@@ -208,9 +208,7 @@ static int decide_now(struct runner *r, struct task *t,
 	partition_free(&p);
 	if (bad < 0)
 		return -1;
-	t->result = t->fold.reply.result == JQ_OK ? RESULT_OK :
-	    t->fold.reply.result == JQ_REJECTED ? RESULT_REJECTED :
-	    RESULT_FAULT;
+	t->result = task_reply(t);
 	return 0;
 }
 
@@ -229,7 +227,6 @@ static int is_outdated(struct runner *r, struct task *t, struct es_err *err)
 	if (!any)
 		return 0;
 	t->fate = FATE_AGAIN;
-	t->conflicts--;		/* it is none */
 	return 1;
 }
 
@@ -273,7 +270,7 @@ int runner_apply(struct runner *r, struct task *t, bool inside,
 	if (bad == 0)
 		bad = apply_recovery(r, t, err);
 	if (bad == 0)
-		t->handled = t->fate != FATE_AGAIN;
+		t->handled = t->fate != FATE_CONFLICT;
 	arena_free(&keep);
 	return bad;
 }

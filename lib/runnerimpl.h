@@ -34,7 +34,8 @@ enum task_result {
 
 enum task_fate {
 	FATE_DONE,
-	FATE_AGAIN,	/* a conflict: decide once more */
+	FATE_AGAIN,	/* it saw what is erased: once more */
+	FATE_CONFLICT,	/* decide once more, and not for ever */
 	FATE_FAIL,	/* its partition fails, as `row` says */
 	FATE_NEXT,	/* a retry: the row moves to the next message */
 	FATE_SKIPPED,	/* a retry: a person gave the message up meanwhile */
@@ -215,6 +216,8 @@ int lane_retry_due(struct lane *, int64_t now, bool *progress,
 int lane_dispatch(struct lane *, bool *progress, struct es_err *err);
 int lane_collect(struct lane *, bool *progress, struct es_err *err);
 void runner_finish(struct runner *, struct task *, enum task_result);
+/* What the reply in its fold says; and whether a fault is tried again. */
+enum task_result task_reply(struct task *);
 
 /* ---- startexec.c ---- */
 bool lane_may_execute(const struct lane *);

@@ -71,15 +71,14 @@ static int start_jq(struct lane *l, struct task *t, const struct message *m,
 	return 0;
 }
 
-static void take_fold(struct lane *l, struct task *t)
+enum task_result task_reply(struct task *t)
 {
 	enum jqrun_result result = t->fold.reply.result;
 
-	l->running--;
 	t->retryable = result == JQ_DEADLINE || result == JQ_MEMORY ||
 	    result == JQ_CRASH;
-	runner_finish(l->runner, t, result == JQ_OK ? RESULT_OK :
-	    result == JQ_REJECTED ? RESULT_REJECTED : RESULT_FAULT);
+	return result == JQ_OK ? RESULT_OK :
+	    result == JQ_REJECTED ? RESULT_REJECTED : RESULT_FAULT;
 }
 
 int lane_collect(struct lane *l, bool *progress, struct es_err *err)
@@ -94,7 +93,8 @@ int lane_collect(struct lane *l, bool *progress, struct es_err *err)
 
 		t->fold = result;
 		result = (struct fold_result){0};
-		take_fold(l, t);
+		l->running--;
+		runner_finish(l->runner, t, task_reply(t));
 		*progress = true;
 	}
 	fold_result_free(&result);
