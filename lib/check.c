@@ -21,7 +21,7 @@ const char *check_text(struct check *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(plain, sizeof plain, fmt, ap);
+	es_text(plain, sizeof plain, fmt, ap);
 	va_end(ap);
 	return es_escape(next_text(c), sizeof c->texts[0], plain,
 	    strlen(plain));

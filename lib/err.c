@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,15 +21,14 @@ static void mark_cut(char *text, size_t size)
 	memcpy(text + at, "...", 4);
 }
 
-static void ES_PRINTF(2, 0) set_text(struct es_err *err, const char *fmt,
-    va_list ap)
+void es_text(char *out, size_t size, const char *fmt, va_list ap)
 {
-	int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+	int n = vsnprintf(out, size, fmt, ap);
 
 	if (n < 0)
-		err->text[0] = '\0';
-	else if ((size_t)n >= sizeof err->text)
-		mark_cut(err->text, sizeof err->text);
+		out[0] = '\0';
+	else if ((size_t)n >= size)
+		mark_cut(out, size);
 }
 
 int es_fail(struct es_err *err, int code, const char *fmt, ...)
@@ -42,7 +40,7 @@ int es_fail(struct es_err *err, int code, const char *fmt, ...)
 	err->code = code;
 	err->outside = false;
 	va_start(ap, fmt);
-	set_text(err, fmt, ap);
+	es_text(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -58,7 +56,7 @@ int es_fail_errno(struct es_err *err, const char *fmt, ...)
 	err->code = ES_FAILED;
 	err->outside = true;
 	va_start(ap, fmt);
-	set_text(err, fmt, ap);
+	es_text(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
 	n = strlen(err->text);
 	if ((size_t)snprintf(err->text + n, sizeof err->text - n, ": %s",
@@ -85,7 +83,7 @@ int es_err_at(struct es_err *err, const char *fmt, ...)
 		return -1;
 	memcpy(old, err->text, sizeof old);
 	va_start(ap, fmt);
-	set_text(err, fmt, ap);
+	es_text(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
 	n = strlen(err->text);
 	m = strlen(old);

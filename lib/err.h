@@ -14,6 +14,7 @@
 #ifndef ES_ERR_H
 #define ES_ERR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -55,6 +56,9 @@ int es_err_at(struct es_err *err, const char *fmt, ...) ES_PRINTF(2, 3);
 #define es_fail_nomem(...) (es_fail_nomem(__VA_ARGS__), -1)
 #define es_err_at(...) (es_err_at(__VA_ARGS__), -1)
 #endif
+
+/* vsnprintf(), of which what does not fit is cut as above; size >= 4. */
+void es_text(char *out, size_t size, const char *fmt, va_list) ES_PRINTF(3, 0);
 
 /* Forget an error, so that the struct can be used again. */
 void es_err_clear(struct es_err *err);

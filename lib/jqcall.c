@@ -17,7 +17,7 @@ static void raised(struct jqvm *vm, jv message, struct jqanswer *a)
 			jv_free(detail);
 		} else if (a->head.operation != OP_DECIDE) {
 			jqvm_fault(a, "reject() and require() are for decide: ");
-			buf_adds(&a->reason, jv_string_value(reason));
+			jqvm_add_cut(&a->reason, reason, TEXT_MAX);
 			jv_free(detail);
 		} else {
 			a->head.result = JQ_REJECTED;
@@ -31,11 +31,8 @@ static void raised(struct jqvm *vm, jv message, struct jqanswer *a)
 		jv_free(reason);
 		jv_free(message);
 	} else if (jv_get_kind(message) == JV_KIND_STRING) {
-		int n = jv_string_length_bytes(jv_copy(message));
-
 		jqvm_fault(a, "");
-		buf_add(&a->reason, jv_string_value(message),
-		    (size_t)(n > TEXT_MAX ? TEXT_MAX : n));
+		jqvm_add_cut(&a->reason, message, TEXT_MAX);
 		jv_free(message);
 	} else {
 		jqvm_fault(a, "");

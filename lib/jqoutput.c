@@ -3,6 +3,8 @@
 #include "jqvm.h"
 #include "message.h"
 
+#define SHOWN_MAX 196		/* bytes of a value in an error's text */
+
 static void add_jv(struct buf *out, jv v)
 {
 	jv text = jv_dump_string(v, 0);
@@ -19,12 +21,27 @@ void jqvm_fault(struct jqanswer *a, const char *text)
 	buf_adds(&a->reason, text);
 }
 
+bool jqvm_add_cut(struct buf *out, jv string, size_t most)
+{
+	const char *p = jv_string_value(string);
+	size_t n = (size_t)jv_string_length_bytes(jv_copy(string));
+	bool cut = n > most;
+
+	if (cut)
+		n = most;
+	while (cut && n > 0 && ((unsigned char)p[n] & 0xc0) == 0x80)
+		n--;
+	buf_add(out, p, n);
+	return cut;
+}
+
 void jqvm_show(struct buf *out, jv v)
 {
-	char text[200];
+	jv text = jv_dump_string(v, 0);
 
-	jv_dump_string_trunc(v, text, sizeof text);
-	buf_adds(out, text);
+	if (jqvm_add_cut(out, text, SHOWN_MAX))
+		buf_adds(out, "...");
+	jv_free(text);
 }
 
 jv jqvm_get(jv object, const char *name)

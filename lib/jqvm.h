@@ -60,6 +60,11 @@ jv jqvm_value(struct jqvm *, struct span text);
 
 /* The answer is a fault that begins with this text. */
 void jqvm_fault(struct jqanswer *, const char *text);
+/*
+ * Append a string's bytes, at most so many, and no part of a character; whether
+ * it was cut.  Borrowed.
+ */
+bool jqvm_add_cut(struct buf *out, jv string, size_t most);
 /* Append a value to an error's text, cut. */
 void jqvm_show(struct buf *out, jv);
 /* Whether event(), command() or reject() made it; borrowed. */

@@ -21,7 +21,7 @@ void runner_say(struct runner *r, const char *fmt, ...)
 	if (!r->options.say)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	buf_adds(&line, text);
 	if (!line.failed)

@@ -14,7 +14,7 @@ void salvage_lost(struct salvage *s, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	s->listener->lost(s->listener->ctx, text);
 }

@@ -25,7 +25,7 @@ int scan_refuse(const struct scan_source *s, uint32_t line,
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	return es_fail(err, ES_FAILED, "%s:%u: %s", s->place, (unsigned)line,
 	    text);

@@ -27,7 +27,7 @@ int tree_fault(struct tree *t, const struct tree_place *at, const char *fmt,
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	add_place(&path, at);
 	es_fail(t->err, ES_FAILED, "%s%s%s", path.n ? path.p : "",

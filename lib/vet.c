@@ -35,7 +35,7 @@ void vet_say(struct vet *v, bool error, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	tell(v, error, text);
 }

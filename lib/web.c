@@ -21,7 +21,7 @@ void web_say(struct web *w, const char *fmt, ...)
 	if (!w->options.say)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	es_text(text, sizeof text, fmt, ap);
 	va_end(ap);
 	w->options.say(w->options.ctx, text);
 }

@@ -367,6 +367,28 @@ fault() {
     assert_success
 }
 
+# A reactor: what is told of its fault is stored as well.
+@test "what a handler raises is cut at a character" {
+    store
+    cat >long.jq <<'END'
+def react($e):
+    on($e; "long.text"; error("x" + ([range(1500) | "é"] | add))),
+    on($e; "long.value"; error(["x", ([range(1500) | "é"] | add)]));
+END
+    for type in long.text long.value; do
+        es-append -q -t "$type" n:=1
+        run --separate-stderr es-react --from start long.jq
+        assert_failure 1
+        assert_regex "$stderr" 'éé'
+        refute_regex "$stderr" '[\\]x'
+        es-group skip long >/dev/null
+    done
+    run es-query -t es.partition_parked -n 2
+    assert_success
+    assert_output --partial ': xéé'
+    assert_output --partial '\"xéé'
+}
+
 @test "--deadline is stronger than the handler's own" {
     es-init
     run --separate-stderr es-decide --deadline 50ms wrong.jq \
