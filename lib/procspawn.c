@@ -81,6 +81,15 @@ bool proc_sanitized(void)
 	return HAS_SANITIZER;
 }
 
+static void close_pair(int fds[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 int proc_socketpair(int fds[2], struct es_err *err)
 {
 	int i;
@@ -89,9 +98,14 @@ int proc_socketpair(int fds[2], struct es_err *err)
 		return es_fail_errno(err, "cannot make a socket pair");
 	for (i = 0; i < 2; i++) {
 		fds[i] = above_stdio(fds[i]);
-		fcntl(fds[i], F_SETFD, FD_CLOEXEC);
+		if (fds[i] >= 0)
+			fcntl(fds[i], F_SETFD, FD_CLOEXEC);
 	}
-	return 0;
+	if (fds[0] >= 0 && fds[1] >= 0)
+		return 0;
+	es_fail_errno(err, "cannot make a socket pair");
+	close_pair(fds);
+	return -1;
 }
 
 static void close_from(int from, int to)
@@ -232,15 +246,6 @@ int proc_worker(struct proc *p, int (*body)(int fd, void *ctx), void *ctx,
 }
 
 /* ---- commands ---- */
-
-static void close_pair(int fds[2])
-{
-	int i;
-
-	for (i = 0; i < 2; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
 
 static void close_ends(struct ends *e)
 {

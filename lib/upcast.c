@@ -135,8 +135,10 @@ static int start(struct upcast *u, const struct catalog *c,
 	int r;
 
 	stop(u);
-	if (keep_programs(u, c, err) < 0)
+	if (keep_programs(u, c, err) < 0) {
+		stop(u);
 		return -1;
+	}
 	for (i = 0; i < u->n; i++) {
 		add_program(&text, i, buf_span(&u->programs[i]));
 		buf_addc(&text, '\n');
@@ -146,6 +148,12 @@ static int start(struct upcast *u, const struct catalog *c,
 	buf_free(&text);
 	if (r == 0)
 		return 0;
+	/* No process, no memory: that says nothing of the programs. */
+	if (fault.outside) {
+		stop(u);
+		*err = fault;
+		return -1;
+	}
 	u->broken = true;
 	buf_truncate(&u->fault, 0);
 	buf_adds(&u->fault, fault.text);
