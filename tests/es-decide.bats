@@ -386,7 +386,7 @@ END
     run es-query -t es.partition_parked -n 2
     assert_success
     assert_output --partial ': xéé'
-    assert_output --partial '\"xéé'
+    assert_output --partial '[\"x\",\"éé'
 }
 
 @test "--deadline is stronger than the handler's own" {
