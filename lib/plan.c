@@ -19,7 +19,7 @@ struct conditions {
 	struct arena arena;
 };
 
-static struct span name_of(struct span tag)
+struct span plan_tag_name(struct span tag)
 {
 	const char *colon = memchr(tag.p, ':', tag.n);
 
@@ -52,7 +52,7 @@ static int conditions_of(struct store *s, const struct query_item *item,
 		struct span tag = span_str(item->tags[i]);
 
 		c->v[c->n++] = (struct condition){.text = tag,
-		    .name = name_of(tag), .value = tag, .count = -1,
+		    .name = plan_tag_name(tag), .value = tag, .count = -1,
 		    .key = index_key(s->index, tag.p, tag.n)};
 	}
 	for (i = 0; i < item->n_partition; i++) {
@@ -236,8 +236,8 @@ static int plan_item(struct store *s, const struct query_item *item,
 	for (shape = 1; r == 0 && shape < names_shapes(s->names); shape++) {
 		const struct names_shape *at = names_shape_at(s->names, shape);
 
-		if (!plan_type_wanted(item, names_type_text(s->names, at->type)) ||
-		    !shape_matches(&c, at, usable))
+		if (!plan_type_wanted(item, names_type_text(s->names,
+		    at->type)) || !shape_matches(&c, at, usable))
 			continue;
 		r = rarest(s, &c, usable, &key, err);
 		if (r == 0)
@@ -276,105 +276,6 @@ void plan_free(struct plan *p)
 		free(p->streams[i].shapes);
 	free(p->streams);
 	*p = (struct plan){0};
-}
-
-/* ---- matching ---- */
-
-/* A message that is being matched, and what was made of it so far. */
-struct matched {
-	const struct message *m;
-	int number;		/* of its shape */
-	const struct names_shape *shape;
-	bool parsed, whole;	/* s->doc is its payload, which is JSON */
-	bool keys_made;		/* s->keys are its keys */
-};
-
-static bool has_attribute(struct store *s, struct matched *o,
-    struct span name, struct span value)
-{
-	if (!o->parsed)
-		o->whole = json_parse(&s->doc, o->m->payload.p,
-		    o->m->payload.n, NULL) == 0;
-	o->parsed = true;
-	return o->whole && row_has_attribute(&s->doc, name, value,
-	    &s->payload);
-}
-
-static bool partition_matches(struct store *s, const struct query_item *item,
-    struct matched *o)
-{
-	bool carried = false, wanted = false;
-	size_t i;
-
-	for (i = 0; i < item->n_partition; i++) {
-		const struct query_pair *p = &item->partition[i];
-		struct span name = span_str(p->name);
-
-		wanted |= p->value != NULL;
-		if (!names_carries(o->shape, name))
-			continue;
-		if (!p->value || !has_attribute(s, o, name,
-		    span_str(p->value)))
-			return false;
-		carried = true;
-	}
-	return carried || !wanted || !item->n_partition;
-}
-
-/*
- * A message without explicit tags: it carries what its shape names, all by its
- * attributes.
- */
-static bool attributes_match(struct store *s, const struct query_item *item,
-    struct matched *o)
-{
-	size_t i;
-
-	for (i = 0; i < item->n_tags; i++) {
-		struct span tag = span_str(item->tags[i]);
-		struct span name = name_of(tag);
-		struct span value = {tag.p + name.n + 1, tag.n - name.n - 1};
-
-		if (!name.p || !names_carries(o->shape, name) ||
-		    !has_attribute(s, o, name, value))
-			return false;
-	}
-	return partition_matches(s, item, o);
-}
-
-static int match_item(struct store *s, const struct query_item *item,
-    struct matched *o, struct es_err *err)
-{
-	const struct message *m = o->m;
-
-	if ((item->kind != KIND_NONE && item->kind != m->kind) ||
-	    !plan_type_wanted(item, m->type))
-		return 0;
-	if (!item->n_tags && !item->n_partition)
-		return 1;
-	if (m->erased_at)
-		return 0;
-	if (o->shape->type >= 0 && !m->tags.p)
-		return attributes_match(s, item, o);
-	if (!o->keys_made && store_keys_of(s, m, o->number, &s->keys,
-	    err) < 0)
-		return -1;
-	o->keys_made = true;
-	return query_item_match(item, m, &s->keys);
-}
-
-int plan_match(struct store *s, const struct query *q, bool skip_last,
-    const struct message *m, int shape, struct es_err *err)
-{
-	struct matched o = {.m = m, .number = shape,
-	    .shape = names_shape_at(s->names, shape)};
-	size_t i;
-	int r = q->everything;
-
-	for (i = 0; i < q->n && r == 0; i++)
-		if (!(skip_last && q->items[i].last))
-			r = match_item(s, &q->items[i], &o, err);
-	return r;
 }
 
 /* ---- reading postings ---- */

@@ -33,6 +33,8 @@ void plan_free(struct plan *);
 
 /* By its types alone; "es." types only where one is named. */
 bool plan_type_wanted(const struct query_item *, struct span type);
+/* What stands before the colon, SPAN_NONE when that is nothing. */
+struct span plan_tag_name(struct span tag);
 
 /* 1 when any item matches, 0, or -1; skip_last as above. */
 int plan_match(struct store *, const struct query *, bool skip_last,
