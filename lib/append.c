@@ -71,12 +71,8 @@ static int apply_causes(struct store *s, const struct draft *d,
 		return -1;
 	if (r == 0 || position < 0)
 		return 0;
-	r = store_get(s, position, &cause, err);
-	if (r < 0)
+	if (store_get_known(s, position, &cause, err) < 0)
 		return -1;
-	if (r == 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
-		    "position %lld", s->db->path, (long long)position);
 	m->correlation_id = cause.correlation_id;
 	return 0;
 }
@@ -132,7 +128,8 @@ static int make_message(struct store *s, const struct draft *d, bool own,
 	if (!m->metadata.p)
 		m->metadata = SPAN_LIT("{}");
 	if (apply_catalog(s, d, entry, m, err) < 0 ||
-	    make_id(d, made->id, m, err) < 0 || apply_causes(s, d, m, err) < 0 ||
+	    make_id(d, made->id, m, err) < 0 ||
+	    apply_causes(s, d, m, err) < 0 ||
 	    find_keys(s, d, m, entry, err) < 0)
 		return -1;
 	m->created_at = d->created_at;
@@ -237,11 +234,11 @@ int store_load_catalog(struct store *s, const struct catalog *c, bool *changed,
 	d.payload = buf_span(&payload);
 	if (store_append_own(s, &d, &a, err) < 0)
 		goto out;
-	if (write_catalog_at(s, a.position, err) < 0) {
+	if (store_write_catalog_at(s, a.position, err) < 0) {
 		s->broken = true;
 		goto out;
 	}
-	r = read_catalog_at(s, a.position, err);
+	r = store_read_catalog_at(s, a.position, err);
 out:
 	buf_free(&payload);
 	return r;

@@ -9,13 +9,11 @@ static int stored_at(struct store *s, int64_t position, int64_t *out,
     struct es_err *err)
 {
 	struct message m;
-	int r = store_get(s, position, &m, err);
 
-	if (r == 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
-		    "position %lld", s->db->path, (long long)position);
-	*out = r > 0 ? m.stored_at : 0;
-	return r < 0 ? -1 : 0;
+	if (store_get_known(s, position, &m, err) < 0)
+		return -1;
+	*out = m.stored_at;
+	return 0;
 }
 
 /*

@@ -131,9 +131,8 @@ int identity_repeated(struct store *s, const struct draft *d,
 	if (position < 0)
 		return es_fail(err, ES_FAILED, "id: %s is reserved by the "
 		    "schedule at position %lld", shown, (long long)-position);
-	if (store_get(s, position, &m, err) <= 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
-		    "position %lld", s->db->path, (long long)position);
+	if (store_get_known(s, position, &m, err) < 0)
+		return -1;
 	if (m.erased_at)
 		return es_fail(err, ES_FAILED, "id: %s was erased (position "
 		    "%lld) and stays used", shown, (long long)position);

@@ -241,10 +241,10 @@ static int take_catalog(struct import *im, const struct message *m,
 	struct store *s = im->store;
 
 	if (check_catalog(&s->doc, m->payload, err) < 0 ||
-	    read_catalog_at(s, m->position, err) < 0)
+	    store_read_catalog_at(s, m->position, err) < 0)
 		return -1;
 	if (store_check_open(s, err) == 0 &&
-	    write_catalog_at(s, m->position, err) == 0)
+	    store_write_catalog_at(s, m->position, err) == 0)
 		return 0;
 	s->broken = true;
 	return -1;

@@ -1,4 +1,4 @@
-/* index_write_key(): postings of a busy key into tag_key, tag_open, tag_post. */
+/* index_write_key(): postings of a busy key into its tables. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,7 +93,7 @@ static int spill(struct index *ix, struct es_err *err)
 	return 0;
 }
 
-static int add_open(struct open_row *row, const struct entry *e, size_t n)
+static void add_open(struct open_row *row, const struct entry *e, size_t n)
 {
 	int64_t last = row->data.n ? row->last : indexdb_base(row->id);
 	size_t i;
@@ -104,7 +104,6 @@ static int add_open(struct open_row *row, const struct entry *e, size_t n)
 		last = e[i].position;
 	}
 	row->last = last;
-	return 0;
 }
 
 /* Spill the row and the n postings that it has no room for. */
@@ -175,14 +174,16 @@ int index_write_key(struct index *ix, const struct entry *e, size_t n,
     struct es_err *err)
 {
 	struct open_row *row = &ix->row;
-	int is_new = begin_row(ix, e, err), rc;
+	int is_new = begin_row(ix, e, err);
 
 	if (is_new < 0)
 		return -1;
 	if (e->position <= row->last)
 		return es_fail(err, ES_FAILED, "position %lld comes after %lld",
 		    (long long)e->position, (long long)row->last);
-	rc = row->data.n + 3 * n > OPEN_MAX ? spill_with(ix, e, n, err) :
-	    add_open(row, e, n);
-	return rc ? -1 : indexdb_open_save(&ix->db, row, is_new, err);
+	if (row->data.n + 3 * n <= OPEN_MAX)
+		add_open(row, e, n);
+	else if (spill_with(ix, e, n, err))
+		return -1;
+	return indexdb_open_save(&ix->db, row, is_new, err);
 }

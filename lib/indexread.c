@@ -271,7 +271,8 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
 	*count = 0;
 	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
 		return -1;
-	rc = index_tail_sync(ix, err) || index_tail_count(ix, key, count, err) ||
+	rc = index_tail_sync(ix, err) ||
+	    index_tail_count(ix, key, count, err) ||
 	    count_key(ix, key, count, err) || (key != INDEX_EVERY &&
 	    (run_sync(ix, err) || run_count(ix, key, count, err)));
 	indexdb_end(&ix->db, begun);

@@ -314,7 +314,7 @@ int index_tail_walk(struct index *ix, int64_t after, int64_t n_rows,
     struct es_err *err), void *arg, struct es_err *err)
 {
 	const struct tail *t = &ix->tail;
-	size_t i, k;
+	size_t i, k = 0;
 
 	forget(&ix->tail, 0);
 	if (index_tail_sync(ix, err))
@@ -331,7 +331,7 @@ int index_tail_walk(struct index *ix, int64_t after, int64_t n_rows,
 
 		if (visit(arg, INDEX_EVERY, *at, err))
 			return -1;
-		for (k = index_tail_key(t, i); k < index_tail_key(t, i + 1); k++)
+		for (; k < index_tail_key(t, i + 1); k++)
 			if (visit(arg, t->key[k], *at, err))
 				return -1;
 	}

@@ -228,8 +228,7 @@ void names_rollback(struct names *n)
 
 	n->n_types = n->kept_types;
 	n->n_shapes = n->kept_shapes;
-	/* The old, larger tables stay if there is no memory for new ones; */
-	/* they are cleared first, so no stale slot survives. */
+	/* The tables stay as large as they are: this cannot fail. */
 	if (types) {
 		memset(n->type_slots, 0,
 		    (n->type_mask + 1) * sizeof *n->type_slots);

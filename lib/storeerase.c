@@ -126,12 +126,10 @@ static int skip_command(struct store *s, const struct message *m,
 static int erase(struct store *s, int64_t position, struct es_err *err)
 {
 	struct message m;
-	int shape, r = store_get(s, position, &m, err);
+	int shape;
 
-	if (r == 0)
-		return es_fail(err, ES_FAILED, "%s: damaged: no message at "
-		    "position %lld", s->db->path, (long long)position);
-	if (r < 0 || leave_index(s, &m, &shape, err) < 0)
+	if (store_get_known(s, position, &m, err) < 0 ||
+	    leave_index(s, &m, &shape, err) < 0)
 		return -1;
 	m.tags = SPAN_NONE;
 	m.payload = m.metadata = SPAN_LIT("{}");

@@ -67,9 +67,16 @@ int store_open_any(const char *path, bool write, struct store **out,
 int store_seal(struct db *, struct es_err *err);
 int store_seal_sum(struct db *, unsigned char sum[32], struct es_err *err);
 
-/* Take the catalog of the es.catalog_loaded at a position as the one in force. */
-int read_catalog_at(struct store *, int64_t at, struct es_err *err);
-int write_catalog_at(struct store *, int64_t at, struct es_err *err);
+/* store_get() of one that has to be there: 0, or -1. */
+int store_get_known(struct store *, int64_t position, struct message *out,
+    struct es_err *err);
+
+/*
+ * Take the catalog of the es.catalog_loaded at a position as the one in force;
+ * write its position as that of the catalog in force.
+ */
+int store_read_catalog_at(struct store *, int64_t at, struct es_err *err);
+int store_write_catalog_at(struct store *, int64_t at, struct es_err *err);
 
 /*
  * Write a message that is complete, as the newest one; its keys are in s->keys.
