@@ -91,6 +91,22 @@ static void queue_in_part(struct lane *l, struct part *part, struct task *t)
 		lane_make_ready(l, t);
 }
 
+/* Behind the others, but for those that still run when the log is read again. */
+static void link_task(struct lane *l, struct task *t)
+{
+	struct task **at = &l->tasks;
+
+	if (l->tasks_last && l->tasks_last->position <= t->position)
+		at = &l->tasks_last->next;
+	while (*at && (*at)->position <= t->position)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
+	if (!t->next)
+		l->tasks_last = t;
+	l->n_tasks++;
+}
+
 struct task *lane_new_task(struct lane *l, struct part *part, int64_t position,
     struct es_err *err)
 {
@@ -106,16 +122,10 @@ struct task *lane_new_task(struct lane *l, struct part *part, int64_t position,
 	t->epoch = l->epoch[part->shard];
 	t->attempt = 1;
 	t->retry = part->failing;
-	if (t->retry) {
+	if (t->retry)
 		t->attempt = part->row.attempt + 1;
-	} else {
-		if (l->tasks_last)
-			l->tasks_last->next = t;
-		else
-			l->tasks = t;
-		l->tasks_last = t;
-		l->n_tasks++;
-	}
+	else
+		link_task(l, t);
 	queue_in_part(l, part, t);
 	return t;
 }
@@ -271,15 +281,21 @@ void lane_free_tasks(struct lane *l)
 
 void lane_lows(const struct lane *l, int64_t low[GROUP_SHARDS])
 {
+	bool found[GROUP_SHARDS] = {false};
 	const struct task *t;
+	int left = GROUP_SHARDS;
 
 	for (int i = 0; i < GROUP_SHARDS; i++)
 		low[i] = l->seen[i] > l->scanned ? l->seen[i] : l->scanned;
-	for (t = l->tasks; t; t = t->next) {
-		int64_t *at = &low[t->part->shard];
+	for (t = l->tasks; t && left > 0; t = t->next) {
+		int shard = t->part->shard;
 
-		if (!t->handled && t->position <= *at)
-			*at = t->position - 1;
+		if (t->handled || found[shard])
+			continue;
+		found[shard] = true;
+		left--;
+		if (t->position <= low[shard])
+			low[shard] = t->position - 1;
 	}
 	for (int i = 0; i < GROUP_SHARDS; i++)
 		if (low[i] < l->low[i])

@@ -70,7 +70,12 @@ static int refresh(struct runner *r, bool *progress, struct es_err *err)
 	int64_t version;
 	size_t i;
 
-	if (runner_look(r, progress, err) < 0 ||
+	/*
+	 * What another store gets, this one's head does not tell; and what is
+	 * read out of files that others have made anew may be anything.
+	 */
+	if (store_check_files(r->store, err) < 0 ||
+	    runner_look(r, progress, err) < 0 ||
 	    db_int(store_db(r->store), "pragma data_version", &version,
 	    err) < 0)
 		return -1;
@@ -104,9 +109,6 @@ static int keep_alive(struct runner *r, bool *progress, struct es_err *err)
 		return -1;
 	if (now < r->claim_at)
 		return 0;
-	/* What another store gets, this one's head does not tell. */
-	if (store_check_files(r->store, err) < 0)
-		return -1;
 	r->claim_at = now + CLAIM_MS;
 	for (i = 0; i < r->n_lanes; i++) {
 		struct lane *l = &r->lanes[i];

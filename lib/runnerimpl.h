@@ -112,7 +112,7 @@ struct lane {
 	int64_t reads;		/* messages read since all shards were acked */
 	int64_t done_up_to;	/* above it nothing can be done already */
 	bool foreign;		/* some shard is another process's */
-	struct task *tasks, *tasks_last;	/* without retries */
+	struct task *tasks, *tasks_last;	/* by position; no retries */
 	size_t n_tasks, running;
 	struct task *ready, *ready_last;
 	struct task *stubborn;	/* to be decided inside the transaction */
