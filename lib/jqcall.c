@@ -110,11 +110,9 @@ static void begin(struct jqanswer *a, enum jq_operation op, uint64_t event)
 }
 
 /* name: the operation that is given a message, which is warned of by it. */
-static jv parse(struct jqvm *vm, struct span text, const char *name,
+static jv given(struct jqvm *vm, jv v, struct span text, const char *name,
     struct jqanswer *a)
 {
-	jv v = jqvm_value(vm, text);
-
 	if (jv_is_valid(v)) {
 		if (name && !vm->plain)
 			jqvm_warn_rounded(vm, name, text);
@@ -123,6 +121,12 @@ static jv parse(struct jqvm *vm, struct span text, const char *name,
 	jv_free(v);
 	jqvm_fault(a, "it was given what is not JSON");
 	return jv_invalid();
+}
+
+static jv parse(struct jqvm *vm, struct span text, const char *name,
+    struct jqanswer *a)
+{
+	return given(vm, jqvm_value(vm, text), text, name, a);
 }
 
 /* ---- states ---- */
@@ -154,7 +158,11 @@ static jv evolve(struct jqvm *vm, jv state, const struct jqwork *w,
 	if (!(jqvm_part(vm)->ops & SCAN_EVOLVE))
 		return state;
 	for (i = 0; i < w->n_events && jv_is_valid(state); i++) {
-		jv event = parse(vm, w->events[i], "evolve", a);
+		struct span text = w->events[i];
+		/* Decisions on other partitions may read it, too. */
+		jv event = given(vm, w->op == JQ_DECIDE ?
+		    jqvm_kept_value(vm, text) : jqvm_value(vm, text), text,
+		    "evolve", a);
 
 		begin(a, OP_EVOLVE, i);
 		if (!jv_is_valid(event)) {

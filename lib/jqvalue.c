@@ -7,7 +7,8 @@
 #include "jqvm.h"
 
 #define EXACT_DIGITS 15		/* of a double */
-#define KEY_MAX 32		/* longer ones are not kept */
+#define KEY_MAX 32		/* longer ones are not kept, */
+#define TEXT_MAX 1024		/* nor are longer values */
 
 static jv build(struct jqvm *vm, uint32_t node);
 
@@ -115,4 +116,41 @@ jv jqvm_value(struct jqvm *vm, struct span text)
 		return jv_parse_sized(text.p, (int)text.n);
 	vm->plain = true;
 	return build(vm, 0);
+}
+
+/* ---- values that are kept ---- */
+
+static uint64_t hash_of(struct span s)
+{
+	uint64_t h = s.n, word = 0;
+	size_t i;
+
+	for (i = 0; i + sizeof word <= s.n; i += sizeof word) {
+		memcpy(&word, s.p + i, sizeof word);
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	return h;
+}
+
+jv jqvm_kept_value(struct jqvm *vm, struct span text)
+{
+	struct jqkept *k = &vm->kept[hash_of(text) % JQVM_KEPT];
+	jv v;
+
+	if (jv_is_valid(k->value) && span_eq(buf_span(&k->text), text)) {
+		vm->plain = k->plain;
+		return jv_copy(k->value);
+	}
+	v = jqvm_value(vm, text);
+	if (!jv_is_valid(v) || text.n > TEXT_MAX)
+		return v;
+	jv_free(k->value);
+	buf_truncate(&k->text, 0);
+	buf_add_span(&k->text, text);
+	if (k->text.failed)
+		jqworker_no_memory(NULL);
+	k->value = jv_copy(v);
+	k->plain = vm->plain;
+	return v;
 }

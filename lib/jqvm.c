@@ -89,6 +89,8 @@ struct jqvm *jqvm_new(const struct jqprogram *program)
 		vm->slots[i] = jv_invalid();
 	for (i = 0; i < JQVM_KEYS; i++)
 		vm->keys[i] = jv_invalid();
+	for (i = 0; i < JQVM_KEPT; i++)
+		vm->kept[i].value = jv_invalid();
 	vm->jq = jq_init();
 	if (!vm->jq)
 		return NULL;

@@ -18,6 +18,13 @@
 #include "jqrunint.h"
 
 #define JQVM_KEYS 64
+#define JQVM_KEPT 256
+
+struct jqkept {			/* a text, and the value that it is */
+	struct buf text;
+	jv value;
+	bool plain;
+};
 
 struct jqrounded {		/* a number that jq does not keep */
 	double is;		/* what it makes of it */
@@ -36,6 +43,7 @@ struct jqvm {
 	struct buf decoded;	/* a string of it */
 	bool plain;		/* its numbers are integers that jq keeps */
 	jv keys[JQVM_KEYS];	/* of objects, as they were parsed last */
+	struct jqkept kept[JQVM_KEPT];
 	bool warned;		/* of a number, once a worker */
 	struct buf rounded;	/* struct jqrounded: of what is handled */
 };
@@ -55,6 +63,8 @@ void jqvm_start(struct jqvm *, enum jq_operation, jv input, jv message);
 
 /* Invalid when text is not JSON.  vm->plain says whether to look at numbers. */
 jv jqvm_value(struct jqvm *, struct span text);
+/* The same of what may come again soon, such as events that several read. */
+jv jqvm_kept_value(struct jqvm *, struct span text);
 
 /* ---- jqoutput.c ---- */
 

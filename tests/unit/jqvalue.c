@@ -78,6 +78,33 @@ static void test_plain(void)
 	}
 }
 
+static void test_kept(void)
+{
+	static const char *const texts[] = {"{\"position\":12345678}",
+	    "{\"position\":12345679}", "{\"position\":1.5}"};
+	char text[40], want[40];
+	int i;
+
+	/* More of them than are kept, and then again. */
+	for (i = 0; i < 3 * JQVM_KEPT; i++) {
+		jv v;
+
+		snprintf(text, sizeof text, "[%d,\"abcdefgh\"]",
+		    i % (2 * JQVM_KEPT));
+		snprintf(want, sizeof want, "%s", text);
+		v = jqvm_kept_value(&vm, span_str(text));
+		check_str(text_of(v), want);
+		check(vm.plain);
+	}
+	for (i = 0; i < 6; i++) {
+		jv v = jqvm_kept_value(&vm, span_str(texts[i % 3]));
+
+		check_str(text_of(v), texts[i % 3]);
+		check_int(vm.plain, i % 3 != 2);
+	}
+	check(!jv_is_valid(jqvm_kept_value(&vm, SPAN_LIT(""))));
+}
+
 /* Deeper than a message may be. */
 static void test_deep(void)
 {
@@ -95,12 +122,19 @@ int main(void)
 
 	for (i = 0; i < JQVM_KEYS; i++)
 		vm.keys[i] = jv_invalid();
+	for (i = 0; i < JQVM_KEPT; i++)
+		vm.kept[i].value = jv_invalid();
 	test_values();
 	test_numbers();
 	test_plain();
+	test_kept();
 	test_deep();
 	for (i = 0; i < JQVM_KEYS; i++)
 		jv_free(vm.keys[i]);
+	for (i = 0; i < JQVM_KEPT; i++) {
+		jv_free(vm.kept[i].value);
+		buf_free(&vm.kept[i].text);
+	}
 	json_free(&vm.doc);
 	buf_free(&vm.decoded);
 	return unit_end();
