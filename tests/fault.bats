@@ -29,7 +29,7 @@ teardown() {
 }
 
 @test "what was acknowledged is there after kill -9" {
-    run "$faults/kill" 25
+    run "$faults/kill" 15
     assert_success
     assert_line --regexp '^[0-9]+ killed, .* acknowledged, all there'
 }

@@ -5,6 +5,7 @@
 # start, from the middle, a slow one, one that is stopped and goes on, one that
 # is killed and goes on from what it had, some with filters; while the
 # WAL is checkpointed and begun anew, and the bell goes away and comes back.
+# And copies of the live store, each of which has to be its beginning.
 
 load ../helper
 
@@ -26,6 +27,17 @@ writer() {
 
 positions() {
     sed 's/^{"position":\([0-9]*\),.*/\1/' "$1"
+}
+
+# copier: one copy after the other, over the last.
+copier() {
+    local n
+    for ((n = 0; ; n++)); do
+        es-copy -q --force copy.db || return
+        es-check -q -s copy.db || return
+        es-query -s copy.db >"copied.$n" || return
+        [ ! -e written ] || return 0
+    done
 }
 
 # Whether the last line of the log has come.
@@ -55,6 +67,8 @@ caught_up() {
     start held bash -c 'es-query -f >pipe'
     start sipped dd if=pipe of=sipped.lines bs=512 status=none
 
+    start copier copier
+    copier=$pid
     for n in 1 2 3 4 5 6 7 8; do
         each=
         [ $((n % 2)) -eq 0 ] || each=--each
@@ -82,6 +96,9 @@ caught_up() {
         finish 300 "$n"
         assert_equal "$status" 0
     done
+    : >written
+    finish 60 "$copier"
+    assert_equal "$status" 0
 
     # With everybody told of the end, and the WAL anew at times.
     es-append -q -t a.w3 by=w3 i:=0
@@ -96,6 +113,11 @@ caught_up() {
     within 60 caught_up one.out "$((last - 1))"
     within 120 caught_up sipped.lines "$last"
 
+    for n in copied.*; do
+        head -n "$(wc -l <"$n")" log | cmp - "$n"
+    done
+    # More than the one that was begun before there was anything.
+    [ -e copied.1 ]
     cmp log all.out
     cmp log slow.out
     cmp log stopped.out
