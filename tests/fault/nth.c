@@ -5,8 +5,9 @@
  * it does not crash; what it acknowledged is stored, nothing is stored by
  * half; and the same again, without the fault, succeeds.
  *
- * -e tries only every so-manieth call, for a look.  The scenarios stand in
- * scenario.c, the kinds of faults below.
+ * -e tries only every so-manieth call, for a look; ES_FAULT_ROUNDS=20 tries
+ * each and every one.  The scenarios stand in scenario.c, the kinds of faults
+ * below.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +20,8 @@
 #include "scenario.h"
 #include "sys.h"
 #include "verify.h"
+
+enum { ALL_ROUNDS = 20 };
 
 static const struct kind {
 	const char *name;
@@ -273,13 +276,18 @@ static bool attempt(struct trial *t)
 	return true;
 }
 
-/* Behind a thousand calls not every one is tried where they are many. */
+/*
+ * Memory, and whatever a program does that does very much: behind the first
+ * hundred some of them, others each time, the more of them the more rounds.
+ */
 static long step(const struct trial *t, long every)
 {
 	long n = t->kind->step ? t->kind->step * every : every;
 
-	if (t->s->sparse && t->n > 200)
-		n += t->n / run_rounds(50);
+	if (t->n > 100 && run_rounds(1) < ALL_ROUNDS &&
+	    (t->s->sparse || t->kind->classes == FAULT_MEMORY))
+		n += (long)run_random((uint64_t)(2 * t->n /
+		    run_rounds(t->s->sparse ? 25 : 50)) + 1);
 	return n;
 }
 
@@ -342,6 +350,7 @@ int main(int argc, char **argv)
 		fputs("usage: nth [-e EVERY] SCENARIO [FAULT...]\n", stderr);
 		return 2;
 	}
+	run_seed();
 	prepare(&t);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!wanted(argv + optind + 1, argc - optind - 1,

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # bats file_tags=slow
 #
-# The first, second, third … write, fsync, malloc … of a program fails, until
-# it gets through; tests/fault/nth.c says what has to hold.
+# The first, second, third … write, fsync, malloc … of the other programs fails,
+# until they get through; tests/fault/nth.c says what has to hold.
 #
-#     ES_FAULT_ROUNDS=20 bats tests/slow/fault-nth.bats
+#     ES_FAULT_ROUNDS=20 bats tests/slow/nth-others.bats
 
 load ../helper
 load ../fault/fault
@@ -21,28 +21,6 @@ teardown() {
 scenario() {
     run nth "$@"
     assert_success
-}
-
-@test "es-init" {
-    scenario init
-    scenario init-catalog
-    scenario delete
-}
-
-@test "es-append of one, and of a batch" {
-    scenario one
-    scenario batch
-}
-
-@test "es-append --each, --guard" {
-    scenario each
-    scenario guarded
-}
-
-@test "es-append that folds the index, or checkpoints" {
-    scenario fold
-    scenario checkpoint
-    scenario close
 }
 
 @test "es-query" {
