@@ -73,14 +73,36 @@ static void print_event(const struct message *m, struct buf *out)
 	buf_adds(out, "}\n");
 }
 
+/* As given_check(), by a store's catalog; the payload is in a->again. */
+static int check_by_store(struct attempt *t, struct draft *d,
+    struct es_err *err)
+{
+	struct answers *a = t->a;
+	const struct catalog_entry *e = catalog_find(store_catalog(a->store),
+	    d->type);
+
+	if (store_check(a->store, d, err) < 0)
+		return -1;
+	if (!e)
+		return 0;
+	if (catalog_check(e, d, &t->scratch, &a->again, err) < 0)
+		return -1;
+	if (a->again.n)
+		d->payload = buf_span(&a->again);
+	d->version = catalog_version(e);
+	return 0;
+}
+
 /* As the catalog has it. */
-static int check_event(struct given *g, const struct made *made,
+static int check_event(struct attempt *t, const struct made *made,
     struct message *e, struct es_err *err)
 {
 	struct draft d = {.type = e->type, .kind = e->kind,
-	    .version = made->version, .tags = e->tags, .payload = e->payload};
+	    .version = made->version, .tags = e->tags, .payload = e->payload,
+	    .metadata = e->metadata};
 
-	if (given_check(g, &d, err) < 0)
+	if (t->a->given ? given_check(t->a->given, &d, err) < 0 :
+	    check_by_store(t, &d, err) < 0)
 		return -1;
 	e->payload = d.payload;
 	if (d.version)
@@ -111,7 +133,7 @@ static int print_events(struct attempt *t, bool add, struct es_err *err)
 			e.payload = SPAN_LIT("{}");
 		if (!e.metadata.p)
 			e.metadata = SPAN_LIT("{}");
-		if (add && check_event(t->a->given, &made[i], &e, err) < 0) {
+		if (check_event(t, &made[i], &e, err) < 0) {
 			r = es_err_at(err, "output %zu", i + 1);
 			break;
 		}

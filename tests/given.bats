@@ -171,6 +171,23 @@ decide() {
     assert_error_line es-decide '^es-decide: \.\./messages.json:2: '
 }
 
+@test "--as-of: the store's catalog, as if it were decided now" {
+    es-init app
+    run --separate-stderr es-decide app/deciders/loans.jq --as-of 1 \
+        -t loans.lend book=b1
+    assert_success
+    assert_output '{"kind":"event","type":"loans.lent","version":2,"payload":{"book":"b1","days":14,"late":false},"metadata":{}}'
+    run --separate-stderr es-decide app/deciders/loans.jq --as-of 1 \
+        --id c1 -t loans.lend book=typo
+    assert_failure 1
+    refute_output
+    assert_stderr 'es-decide: app/deciders/loans.jq: decide: loans.lend c1: output 1: loans.lent: dys: no such attribute'
+    run --separate-stderr es-decide app/deciders/loans.jq --as-of 1 --strict \
+        --id c1 -t loans.lend book=b1
+    assert_success
+    assert_equal "$(es-query --count)" 1
+}
+
 # tests <LINES: with the bats library; "@" begins a test.
 tests() {
     {
