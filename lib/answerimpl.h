@@ -79,6 +79,7 @@ struct answers {
 	int64_t newest;		/* the last of them */
 	int64_t inside_us;	/* what a decision inside takes, about */
 	int caution;		/* commands not to be put ahead of their answer */
+	int sleepy;		/* commands whose answer is not looked for */
 	int64_t handler_id;	/* in the store; 0: to be looked up */
 };
 
