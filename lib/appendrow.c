@@ -1,4 +1,4 @@
-/* append_row(): a message that is complete becomes a row, with its id and keys. */
+/* append_row(): a complete message becomes a row, with its id and its keys. */
 #include <string.h>
 
 #include "digest.h"

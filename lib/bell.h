@@ -4,8 +4,8 @@
  *
  * A ring may be missed (a writer dies between COMMIT and ring; the file is
  * recreated): bell_wait() returns after at most its timeout, and the follower
- * looks at the log then.  inotify, or poll of the file's size and time where
- * there is none.
+ * looks at the log then.  It is inotify's; without that, or while there is no
+ * file, bell_wait() waits for 20 ms at most.
  */
 #ifndef ES_BELL_H
 #define ES_BELL_H

@@ -1,4 +1,4 @@
-/* find_check_names(): a query that can never match is a mistake, not silence. */
+/* find_check_names(): what can never match is a mistake, not silence. */
 #include <string.h>
 
 #include "find.h"

@@ -1,5 +1,5 @@
 /*
- * hash: digests, keyed hashes, identifiers.  SHA-256 is nettle's.
+ * hash: digests, random bytes, identifiers.  SHA-256 is nettle's.
  *
  * UUIDs: RFC 9562 version 7 (48-bit Unix milliseconds, then random) in
  * lower-case text, 36 characters and a NUL.

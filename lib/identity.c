@@ -95,10 +95,9 @@ static int same_payload(struct store *s, const struct draft *d,
 	struct buf stored = {0};
 	int r;
 
-	if (identity_compact(&s->doc, identity_payload(d), &s->came_in, err) < 0)
-		return -1;
-	if (db_prepare_once(s->db, "select salt, identity from message "
-	    "where position = ?", &s->digests, err) < 0)
+	if (identity_compact(&s->doc, identity_payload(d), &s->came_in,
+	    err) < 0 || db_prepare_once(s->db, "select salt, identity "
+	    "from message where position = ?", &s->digests, err) < 0)
 		return -1;
 	sqlite3_bind_int64(s->digests, 1, m->position);
 	r = db_row(s->db, s->digests, err);

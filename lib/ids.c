@@ -56,12 +56,6 @@ void ids_close(struct ids *s)
 	free(s);
 }
 
-static int prepare(struct ids *s, sqlite3_stmt **st, const char *sql,
-    struct es_err *err)
-{
-	return *st ? 0 : db_prepare(s->db, sql, st, err);
-}
-
 /* ---- those that wait ---- */
 
 void ids_forget(struct ids *s)
@@ -143,8 +137,8 @@ static int is_beyond(struct ids *s, const unsigned char id[16],
 	if (!s->in_transaction)
 		return 0;
 	if (!s->bounded) {
-		if (prepare(s, &s->max, "select max(id) from ids", err) < 0 ||
-		    (r = db_row(s->db, s->max, err)) < 0)
+		if (db_prepare_once(s->db, "select max(id) from ids", &s->max,
+		    err) < 0 || (r = db_row(s->db, s->max, err)) < 0)
 			return -1;
 		memset(s->largest, 0, 16);
 		if (r > 0 && sqlite3_column_type(s->max, 0) == SQLITE_BLOB) {
@@ -177,8 +171,8 @@ int ids_find(struct ids *s, struct span id, int64_t *position,
 		if (r != 0)
 			return r;
 	}
-	if (prepare(s, &s->find, "select position from ids where id = ?",
-	    err) < 0)
+	if (db_prepare_once(s->db, "select position from ids where id = ?",
+	    &s->find, err) < 0)
 		return -1;
 	row_bind_id(s->find, 1, id, uuid);
 	r = db_row(s->db, s->find, err);
@@ -245,7 +239,7 @@ int ids_flush(struct ids *s, struct es_err *err)
 
 	if (s->n == 0)
 		return 0;
-	/* It ends by itself when a disk is full: then nothing may stand alone. */
+	/* SQLite ends it when a disk is full: nothing may stand alone then. */
 	if (sqlite3_get_autocommit(s->db->h))
 		return es_fail(err, ES_FAILED, "%s: no transaction is open",
 		    s->db->path);
@@ -258,7 +252,7 @@ int ids_flush(struct ids *s, struct es_err *err)
 			    err) < 0)
 				return -1;
 	}
-	if (i < s->n && prepare(s, &s->add, insert, err) < 0)
+	if (i < s->n && db_prepare_once(s->db, insert, &s->add, err) < 0)
 		return -1;
 	for (; i < s->n; i++)
 		if (write_rows(s, s->add, s->wait + i, 1, err) < 0)
@@ -283,7 +277,7 @@ static int grow(struct ids *s, struct es_err *err)
 static int add_text(struct ids *s, struct span id, int64_t position,
     struct es_err *err)
 {
-	if (prepare(s, &s->add, insert, err) < 0)
+	if (db_prepare_once(s->db, insert, &s->add, err) < 0)
 		return -1;
 	db_bind_text(s->add, 1, id);
 	sqlite3_bind_int64(s->add, 2, position);
@@ -310,8 +304,9 @@ int ids_reserve(struct ids *s, struct span id, int64_t position,
 {
 	unsigned char uuid[16];
 
-	if (ids_flush(s, err) < 0 || prepare(s, &s->reserve,
-	    "insert or ignore into ids(id, position) values (?, ?)", err) < 0)
+	if (ids_flush(s, err) < 0 || db_prepare_once(s->db,
+	    "insert or ignore into ids(id, position) values (?, ?)",
+	    &s->reserve, err) < 0)
 		return -1;
 	row_bind_id(s->reserve, 1, id, uuid);
 	sqlite3_bind_int64(s->reserve, 2, -position);
@@ -323,8 +318,8 @@ int ids_release(struct ids *s, struct span id, struct es_err *err)
 {
 	unsigned char uuid[16];
 
-	if (ids_flush(s, err) < 0 || prepare(s, &s->release,
-	    "delete from ids where id = ?", err) < 0)
+	if (ids_flush(s, err) < 0 || db_prepare_once(s->db,
+	    "delete from ids where id = ?", &s->release, err) < 0)
 		return -1;
 	row_bind_id(s->release, 1, id, uuid);
 	return db_done(s->db, s->release, err);

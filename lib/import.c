@@ -25,22 +25,6 @@ void import_free(struct import *im)
 	*im = (struct import){0};
 }
 
-static int prepare(struct import *im, sqlite3_stmt **st, const char *sql,
-    struct es_err *err)
-{
-	return *st ? 0 : db_prepare(im->store->db, sql, st, err);
-}
-
-/* A failed write leaves the transaction for a rollback only. */
-static int done(struct import *im, sqlite3_stmt *st, struct es_err *err)
-{
-	if (store_check_open(im->store, err) == 0 &&
-	    db_done(im->store->db, st, err) == 0)
-		return 0;
-	im->store->broken = true;
-	return -1;
-}
-
 /* ---- what a line has to be ---- */
 
 static int missing(const char *field, struct es_err *err)
@@ -145,14 +129,14 @@ static int set_outcome(struct import *im, const struct import_outcome *o,
 		return -1;
 	p.handler = im->handler;
 	if (store_add_provenance(im->store, &p, &id, err) < 0 ||
-	    prepare(im, &im->decided, "update outcome set result = ?2, "
-	    "provenance = ?3 where command = ?1", err) < 0)
+	    db_prepare_once(im->store->db, "update outcome set result = ?2, "
+	    "provenance = ?3 where command = ?1", &im->decided, err) < 0)
 		return -1;
 	sqlite3_bind_int64(im->decided, 1, o->command);
 	sqlite3_bind_int(im->decided, 2,
 	    o->rejected ? OUTCOME_REJECTED : OUTCOME_DECIDED);
 	sqlite3_bind_int64(im->decided, 3, id);
-	return done(im, im->decided, err);
+	return store_done(im->store, im->decided, err);
 }
 
 /* What came first is the outcome, but a rejection is one for certain. */
@@ -215,12 +199,12 @@ static int note_command(struct import *im, const struct message *m,
 static int set_erased(struct import *im, const struct message *m,
     struct es_err *err)
 {
-	if (prepare(im, &im->erased, "update message set erased_at = ? "
-	    "where position = ?", err) < 0)
+	if (db_prepare_once(im->store->db, "update message set erased_at = ? "
+	    "where position = ?", &im->erased, err) < 0)
 		return -1;
 	sqlite3_bind_int64(im->erased, 1, m->erased_at);
 	sqlite3_bind_int64(im->erased, 2, m->position);
-	return done(im, im->erased, err);
+	return store_done(im->store, im->erased, err);
 }
 
 /* The line's fault, before it becomes one of the store. */

@@ -103,7 +103,8 @@ void message_print_pretty(struct buf *out, const struct message *,
 int message_check_type(struct span type, struct es_err *);	/* its form */
 int message_check_id(struct span id, const char *what, struct es_err *);
 int message_check_tag(struct span tag, struct es_err *);
-int message_check_tags(const struct json_doc *, uint32_t array, struct es_err *);
+int message_check_tags(const struct json_doc *, uint32_t array,
+    struct es_err *);
 const char *message_kind_name(enum message_kind);
 int message_kind_parse(struct span text, enum message_kind *,
     struct es_err *);

@@ -68,9 +68,9 @@ int query_add_partition(struct query *, struct span name,
 /*
  * The flags that all programs share (cli.h gives their ids): -t -k -g -o
  * --last -p --kind go into the query, -a -b -n --tail -r --since --until --id
- * --correlation into the bounds (which borrow arg).  Returns 1 when the id is not a query flag.  Call
- * query_flags_end() after the last: it makes a query without any item the
- * query for everything, and refuses an empty item.
+ * --correlation into the bounds (which borrow arg).  Returns 1 when the id is
+ * not a query flag.  Call query_flags_end() after the last: it makes a query
+ * without any item the query for everything, and refuses an empty item.
  */
 int query_flag(struct query *, struct query_bounds *, int id, const char *arg,
     struct es_err *);
@@ -91,8 +91,10 @@ int query_from_json(const struct json_doc *, uint32_t node,
     struct query *out, struct es_err *);
 void query_print(struct buf *out, const struct query *);
 
-/* Whether a type is one of the list; an element that ends in '.' is a prefix.
- * A type that begins with "es." is matched only by an element that does. */
+/*
+ * Whether a type is one of the list; an element that ends in '.' is a prefix.
+ * A type that begins with "es." is matched only by an element that does.
+ */
 bool query_type_in(char *const *types, size_t n, struct span type);
 
 /* Match in memory; `last` and the bounds are not looked at. */

@@ -5,8 +5,8 @@
  *   zeroed -> spool_add* -> spool_end -> (use the span) -> spool_reset | _free
  *
  * A zeroed struct spool is empty and valid.  After an error only spool_free()
- * is left.  Disk space is taken by spool_add(), so a full disk is an error
- * there, never a signal while the content is read.
+ * is left.  Disk space is taken by spool_add() and spool_end(), so a full disk
+ * is an error there, never a signal while the content is read.
  */
 #ifndef ES_SPOOL_H
 #define ES_SPOOL_H

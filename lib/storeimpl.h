@@ -67,6 +67,12 @@ int store_open_any(const char *path, bool write, struct store **out,
 int store_seal(struct db *, struct es_err *err);
 int store_seal_sum(struct db *, unsigned char sum[32], struct es_err *err);
 
+/*
+ * db_done() of a statement that writes in the open transaction, of which only
+ * a rollback is left when it fails.
+ */
+int store_done(struct store *, sqlite3_stmt *, struct es_err *err);
+
 /* store_get() of one that has to be there: 0, or -1. */
 int store_get_known(struct store *, int64_t position, struct message *out,
     struct es_err *err);

@@ -176,6 +176,14 @@ int store_check_open(struct store *s, struct es_err *err)
 	    s->db->path);
 }
 
+int store_done(struct store *s, sqlite3_stmt *st, struct es_err *err)
+{
+	if (store_check_open(s, err) == 0 && db_done(s->db, st, err) == 0)
+		return 0;
+	s->broken = true;
+	return -1;
+}
+
 bool store_broken(const struct store *s)
 {
 	return s->broken;

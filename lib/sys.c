@@ -50,7 +50,8 @@ static void wake(int sig)
 static int wait_for_lock(int fd, struct flock *fl, int wait_ms)
 {
 	struct sigaction act = {.sa_handler = wake}, old;
-	struct itimerval timer = {{0, 50000}, {0, 50000}}, off = {{0, 0}, {0, 0}};
+	struct itimerval timer = {{0, 50000}, {0, 50000}};
+	struct itimerval off = {{0, 0}, {0, 0}};
 	int64_t until = sys_monotonic() + wait_ms;
 	int r, saved;
 
