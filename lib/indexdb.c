@@ -25,6 +25,8 @@ const char index_run_schema[] =
     " h INTEGER NOT NULL, data BLOB NOT NULL);\n"
     "CREATE UNIQUE INDEX tag_block_key ON tag_block(run, h);\n";
 
+#define RUN "SELECT run, first, last, postings, low, high FROM tag_run"
+
 static const char *const sql[SQL_COUNT] = {
 	[SQL_KEY_FIND] = "SELECT id FROM tag_key WHERE h = ?1",
 	[SQL_KEY_OPEN] = "SELECT o.spilled, o.last, o.data, k.id FROM tag_key k"
@@ -69,9 +71,8 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_OPEN_REMOVE] = "DELETE FROM tag_open WHERE id = ?1",
 	[SQL_POST_REMOVE] = "DELETE FROM tag_post"
 	    " WHERE id = ?1 AND shape = ?2 AND first = ?3",
-	[SQL_RUN_NEWEST] = "SELECT max(run) FROM tag_run",
-	[SQL_RUNS] = "SELECT run, first, last, postings, low, high"
-	    " FROM tag_run ORDER BY run",
+	[SQL_RUN_NEWEST] = RUN " ORDER BY run DESC LIMIT 1",
+	[SQL_RUNS] = RUN " ORDER BY run",
 	[SQL_RUN_ADD] = "INSERT INTO tag_run(run, first, last, postings, low,"
 	    " high) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[SQL_RUN_SET] = "UPDATE tag_run SET postings = ?2 WHERE run = ?1",

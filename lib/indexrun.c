@@ -19,6 +19,14 @@ static int room_for_run(struct index *ix)
 	return 0;
 }
 
+static struct run run_of(sqlite3_stmt *st)
+{
+	return (struct run){sqlite3_column_int64(st, 0),
+	    sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2),
+	    sqlite3_column_int64(st, 3), (uint64_t)sqlite3_column_int64(st, 4),
+	    (uint64_t)sqlite3_column_int64(st, 5)};
+}
+
 static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 {
 	struct run *r;
@@ -26,10 +34,7 @@ static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 	if (room_for_run(ix))
 		return es_fail_nomem(err);
 	r = &ix->run[ix->n_run];
-	*r = (struct run){sqlite3_column_int64(st, 0),
-	    sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2),
-	    sqlite3_column_int64(st, 3), (uint64_t)sqlite3_column_int64(st, 4),
-	    (uint64_t)sqlite3_column_int64(st, 5)};
+	*r = run_of(st);
 	if (r->number < 1 || r->first < 1 || r->last < r->first ||
 	    r->last > INDEX_POSITION_MAX || r->postings < 0 ||
 	    r->postings > (r->last - r->first + 1) * INDEX_KEYS)
@@ -60,25 +65,37 @@ int run_load(struct index *ix, struct es_err *err)
 	return rc;
 }
 
+static bool is_same(const struct run *a, const struct run *b)
+{
+	return a->number == b->number && a->first == b->first &&
+	    a->last == b->last && a->postings == b->postings &&
+	    a->low == b->low && a->high == b->high;
+}
+
 /*
  * Each fold gives out a new number, so the newest stands for all runs, but for
- * what run_remove() has changed.
+ * what run_remove() has changed.  What else is in its row tells the log of a
+ * backup that was restored, which gives out the same numbers once more.
  */
 int run_sync(struct index *ix, struct es_err *err)
 {
+	struct run newest;
 	sqlite3_stmt *st;
-	int64_t newest;
+	int rc;
 
 	if (!ix->has_runs)
 		return 0;
 	st = indexdb_statement(&ix->db, SQL_RUN_NEWEST, NULL, 0, err);
-	if (!st || indexdb_step(&ix->db, st, err) < 1)
+	if (!st || (rc = indexdb_step(&ix->db, st, err)) < 0)
 		return -1;
-	newest = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	if (newest == (ix->n_run ? ix->run[ix->n_run - 1].number : 0))
+	if (rc == 0) {
+		ix->n_run = 0;
 		return 0;
-	return run_load(ix, err);
+	}
+	newest = run_of(st);
+	sqlite3_reset(st);
+	return ix->n_run && is_same(&newest, &ix->run[ix->n_run - 1]) ? 0 :
+	    run_load(ix, err);
 }
 
 /* ---- a key ---- */

@@ -30,9 +30,8 @@
 
 /*
  * Bring ix->run, oldest first, up to date with the transaction's snapshot; all
- * below want that.  run_sync() looks only at the newest number, so what it
- * leaves may have other numbers of postings than the rows; run_load() reads
- * them all.
+ * below want that.  run_sync() looks only at the newest, so the older ones may
+ * have other numbers of postings than in their rows; run_load() reads them all.
  */
 int run_sync(struct index *ix, struct es_err *err);
 int run_load(struct index *ix, struct es_err *err);

@@ -174,6 +174,34 @@ static void test_rollback(const char *begin, const char *undo)
 	side_close(&b);
 }
 
+/* Of the log that goes on from a backup a run has the same number. */
+static void test_restored(void)
+{
+	char backup[4200], sql[4300];
+	sqlite3_backup *b;
+	struct side a, old;
+
+	create(&a);
+	fold(&a, 1, 20, key("a"));
+	snprintf(backup, sizeof backup, "%s.backup", path);
+	snprintf(sql, sizeof sql, "VACUUM INTO '%s'", backup);
+	run(&a, sql);
+	fold(&a, 21, 30, key("b"));
+	CHECK(count(&a, key("b")) == 10, "b");
+	CHECK(!sqlite3_open(backup, &old.db), "open");
+	b = sqlite3_backup_init(a.db, "main", old.db, "main");
+	CHECK(b && sqlite3_backup_step(b, -1) == SQLITE_DONE &&
+	    !sqlite3_backup_finish(b), "%s", sqlite3_errmsg(a.db));
+	sqlite3_close(old.db);
+	unlink(backup);
+	side_open(&old);
+	fold(&old, 21, 40, key("b"));
+	CHECK(count(&a, key("b")) == 20, "%zu", count(&a, key("b")));
+	check_walk(&a, 80);
+	side_close(&old);
+	side_close(&a);
+}
+
 static void test_snapshot(void)
 {
 	struct side a, b;
@@ -427,6 +455,7 @@ int main(void)
 	test_removals_of_two();
 	test_rollback("", "ROLLBACK");
 	test_rollback("SAVEPOINT s", "ROLLBACK TO s");
+	test_restored();
 	test_snapshot();
 	test_busy_again();
 	test_nothing_left();
