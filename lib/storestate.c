@@ -68,10 +68,28 @@ static int refresh(struct store *s, struct es_err *err)
 	    empty_catalog(s, err);
 }
 
+/*
+ * Who opened an older format just before it was upgraded would not look into
+ * the tables that have come.
+ */
+static int check_format(struct store *s, struct es_err *err)
+{
+	int format;
+
+	if (s->format == STORE_FORMAT)
+		return 0;
+	format = store_recognise(s->db, err);
+	if (format < 0 || format == s->format)
+		return format < 0 ? -1 : 0;
+	return es_fail(err, ES_BUSY, "%s: was upgraded to "
+	    "format %d meanwhile: start again", s->db->path, format);
+}
+
 int store_refresh(struct store *s, struct es_err *err)
 {
 	/* A transaction knows what there is, and has to be able to forget. */
-	return s->db->writing ? 0 : refresh(s, err);
+	return s->db->writing ? 0 : check_format(s, err) < 0 ? -1 :
+	    refresh(s, err);
 }
 
 int store_head(struct store *s, int64_t *head, struct es_err *err)

@@ -147,11 +147,34 @@ static void test_refused(void)
 	check_int(place_fds(), fds);
 }
 
+/* A reader that was there before it would miss what comes. */
+static void test_reader(void)
+{
+	struct store *s;
+	struct db *db;
+	int64_t n;
+	struct find *f;
+
+	make_old();
+	s = unit_open(false);
+	need(find_open(s, &find_erasures, NULL, 0, &f, &err) == 0);
+	check_int(find_count(f, &n, &err), 0);
+	need(db_open(place_store, DB_WRITE, &db, NULL, &err) == 0);
+	check_int(db_exec(db, "pragma user_version=3", &err), 0);
+	check_int(find_more(f, &err), -1);
+	check_int(err.code, ES_BUSY);
+	check(strstr(err.text, "was upgraded to format 3") != NULL);
+	find_close(f);
+	store_close(s);
+	db_close(db);
+}
+
 int main(void)
 {
 	place_make("upgrade");
 	test_killed();
 	test_refused();
+	test_reader();
 	place_remove();
 	return unit_end();
 }
