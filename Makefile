@@ -253,7 +253,7 @@ lint-gcc lint-clang: lint-%:
 
 lint-sh:
 	shellcheck $(scripts)
-	shellcheck -s bash tests/helper.bash tests/es-check.bash \
+	shellcheck -s bash tests/helper.bash tests/bench/peers.bash tests/es-check.bash \
 	tests/fault/fault.bash share/es/es.bash $(finders)
 	shellcheck -s bats -e SC1010,SC2016,SC2030,SC2031,SC2154,SC2238,SC2317 \
 	$(wildcard tests/*.bats tests/*/*.bats)
