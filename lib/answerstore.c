@@ -282,6 +282,24 @@ static int put_ahead(struct round *r, struct attempt *t, struct es_err *err)
 	return store_decided(r, t, err);
 }
 
+/* 1, 0 when somebody else has the store, -1. */
+static int begin_at_once(struct round *r, struct es_err *err)
+{
+	struct db *db = store_db(r->a->store);
+	struct es_err why = {0};
+	int was = db->busy_ms, result;
+
+	db->busy_ms = 0;
+	result = begin(r, &why);
+	db->busy_ms = was;
+	if (result == 0)
+		return 1;
+	if (why.code == ES_BUSY)
+		return 0;
+	*err = why;
+	return -1;
+}
+
 /*
  * Whoever sends one command and waits for its answer waits less when the
  * command is appended while the worker decides it.  That keeps others from the
@@ -301,9 +319,10 @@ static int store_ahead(struct answers *a, struct es_err *err)
 		a->caution--;
 		return 0;
 	}
-	if (begin(&r, err) < 0)
-		return -1;
 	a->caution = CAUTION;
+	result = begin_at_once(&r, err);
+	if (result <= 0)
+		return result;
 	result = put_ahead(&r, t, err);
 	t->ahead = false;
 	if (!r.open)

@@ -227,6 +227,21 @@ static void test_ahead_in_vain(void)
 	check_int(head(), before + 5);
 }
 
+/* What stores nothing needs nobody's lock. */
+static void test_ahead_of_others(void)
+{
+	int64_t before = head();
+
+	answers->caution = 0;
+	need(store_begin(other, &err) == 0);
+	add("t.spend", "o", NULL);
+	check_int(answers_run(answers, true, &err), 0);
+	told("o", NULL);
+	check(answers->caution > 0);
+	store_rollback(other);
+	check_int(head(), before);
+}
+
 /* What the handler made cannot be stored: nor is the command. */
 static void test_ahead_of_fault(void)
 {
@@ -267,6 +282,7 @@ int main(void)
 	test_same_id();
 	test_ahead();
 	test_ahead_in_vain();
+	test_ahead_of_others();
 	test_no_retries();
 	end();
 	begin();
