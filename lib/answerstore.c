@@ -116,8 +116,11 @@ static int settle(struct round *r, struct attempt *t, struct es_err *err)
 		return 1;
 	if (!attempt_stores_nothing(t) && begin(r, err) < 0)
 		return -1;
-	/* As of its reading it was so, and nothing of ours came since. */
-	if (!r->open && t->read_at >= a->newest)
+	/*
+	 * As of its reading it was so, and nothing of ours came since; an id
+	 * was looked up before that.
+	 */
+	if (!r->open && t->read_at >= a->newest && t->d.id.p == t->id)
 		return 1;
 	changed = attempt_changed(t, err);
 	if (changed < 0)

@@ -581,6 +581,30 @@ of_all() {
     done
 }
 
+# One that takes long is not decided in the transaction of those before it.
+@test "an id that comes again in a stream gets the outcome that it has" {
+    cat >slow.jq <<'END'
+def about: {partition_by: ["item"], deadline: "60s"};
+def initial: {stock: 0};
+def evolve($e): apply($e; "s.added"; .stock += 1) | apply($e; "s.taken"; .stock -= 1);
+def decide($c):
+    on($c; "s.add"; event("s.added"; $c.payload)),
+    on($c; "s.take"; last(range(100000)) as $slow
+      | require(.stock > 0; "sold out") | event("s.taken"; $c.payload));
+END
+    es-init
+    run --separate-stderr es-decide slow.jq <<'END'
+{"type":"s.add","payload":{"item":"a"}}
+{"type":"s.take","id":"same","payload":{"item":"a"}}
+{"type":"s.take","id":"same","payload":{"item":"a"}}
+END
+    assert_success
+    assert_stderr
+    assert_equal "${#lines[@]}" 3
+    assert_equal "${lines[1]}" "${lines[2]}"
+    assert_equal "$(stored)" 4
+}
+
 @test "what all items read is seen by each command behind it" {
     cat >shop.jq <<'END'
 def about: {partition_by: ["shop", "item"]};
