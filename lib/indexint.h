@@ -1,7 +1,7 @@
 /*
  * indexint: what index.c (life cycle, gathering, the writing of the tail),
- * indexfold.c, indextail.c (what is known of the tail), indexread.c and
- * indexrun.c and indexremove.c share.
+ * indexfold.c, indextail.c (what is known of the tail), indexread.c,
+ * indexwalk.c, indexrun.c and indexremove.c share.
  *
  * A flush appends to the tail, and when that would reach over more than
  * tail_span positions, folds it, with what was gathered, into the other
@@ -86,6 +86,13 @@ int index_fold(struct index *ix, size_t n_new, struct es_err *err);
 
 /* Fold the tail and what is gathered, whatever there is. */
 int index_settle(struct index *ix, struct es_err *err);
+
+/*
+ * Fail with a chunk of which chunk_read() has said rc; -1.  shape is -1 for one
+ * of tag_open.
+ */
+int index_bad_chunk(int rc, const char *table, int64_t id, int shape,
+    int64_t first, struct es_err *err);
 
 /* Decode a row of tag_post into ix->chunk. */
 int index_read_post(struct index *ix, int64_t id, int shape,

@@ -7,8 +7,7 @@ int index_key_at(uint64_t key, struct es_err *err)
 	return es_err_at(err, "index key %016" PRIx64, key);
 }
 
-/* What a chunk that could not be read comes to. */
-static int bad_chunk(int rc, const char *table, int64_t id, int shape,
+int index_bad_chunk(int rc, const char *table, int64_t id, int shape,
     int64_t first, struct es_err *err)
 {
 	if (rc < 0)
@@ -18,7 +17,6 @@ static int bad_chunk(int rc, const char *table, int64_t id, int shape,
 	    (long long)first);
 }
 
-/* Decode ix->row into ix->open. */
 int index_read_open(struct index *ix, struct es_err *err)
 {
 	struct open_row *row = &ix->row;
@@ -31,7 +29,8 @@ int index_read_open(struct index *ix, struct es_err *err)
 	if (!rc && (row->spilled < 0 || (l->n == 0 && row->spilled == 0) ||
 	    (l->n && l->p[l->n - 1].position != row->last)))
 		rc = 1;
-	return rc ? bad_chunk(rc, "tag_open", row->id, -1, row->last, err) : 0;
+	return rc ? index_bad_chunk(rc, "tag_open", row->id, -1, row->last,
+	    err) : 0;
 }
 
 int index_read_post(struct index *ix, int64_t id, int shape,
@@ -46,7 +45,8 @@ int index_read_post(struct index *ix, int64_t id, int shape,
 	if (!rc && (l->n == 0 || l->p[0].position != row->first ||
 	    l->p[l->n - 1].position != row->last))
 		rc = 1;
-	return rc ? bad_chunk(rc, "tag_post", id, shape, row->first, err) : 0;
+	return rc ? index_bad_chunk(rc, "tag_post", id, shape, row->first,
+	    err) : 0;
 }
 
 /* Take from the rows of a walk until ix->list has max or the range ends. */
@@ -277,126 +277,4 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
 	    (run_sync(ix, err) || run_count(ix, key, count, err)));
 	indexdb_end(&ix->db, begun);
 	return rc ? index_key_at(key, err) : 0;
-}
-
-/* ---- the walk over all ---- */
-
-struct walk {
-	int (*visit)(void *arg, uint64_t key, struct posting p,
-	    struct es_err *err);
-	void *arg;
-	uint64_t key;
-	int64_t open, post;		/* rows met */
-	int64_t newest;			/* position */
-};
-
-static int visit_all(const struct walk *w, const struct postings *l,
-    struct es_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < l->n; i++)
-		if (w->visit(w->arg, w->key, l->p[i], err))
-			return -1;
-	return 0;
-}
-
-/* Visit the chunks of one shape, which end before `end`; count postings. */
-static int walk_shape(struct index *ix, struct walk *w, int shape, int64_t end,
-    int64_t *count, struct es_err *err)
-{
-	int64_t id = ix->row.id, last = 0;
-	struct post_row row;
-	int rc;
-
-	if (indexdb_post(&ix->db, false, id, shape, INT64_MIN, err))
-		return -1;
-	while ((rc = indexdb_post_step(&ix->db, false, &row, err)) == 1) {
-		w->post++;
-		if (index_read_post(ix, id, shape, &row, err))
-			break;
-		if (row.first <= last || row.last >= end) {
-			bad_chunk(1, "tag_post", id, shape, row.first, err);
-			break;
-		}
-		last = row.last;
-		*count += (int64_t)ix->chunk.n;
-		if (visit_all(w, &ix->chunk, err))
-			break;
-	}
-	indexdb_post_end(&ix->db, false);
-	return rc ? -1 : 0;
-}
-
-static int walk_row(struct index *ix, struct walk *w, struct es_err *err)
-{
-	const struct open_row *row = &ix->row;
-	int shape, rc;
-	int64_t count = 0, end;
-
-	w->open++;
-	if (row->last > w->newest)
-		w->newest = row->last;
-	if (index_read_open(ix, err))
-		return -1;
-	end = ix->open.n ? ix->open.p[0].position : row->last + 1;
-	for (shape = 0; (rc = indexdb_post_shape(&ix->db, row->id, &shape,
-	    err)) == 1; shape++)
-		if (walk_shape(ix, w, shape, end, &count, err))
-			return -1;
-	if (rc < 0)
-		return -1;
-	if (count != row->spilled)
-		return es_fail(err, ES_FAILED, "tag_open row %lld: %lld "
-		    "postings spilled, %lld found", (long long)row->id,
-		    (long long)row->spilled, (long long)count);
-	return visit_all(w, &ix->open, err);
-}
-
-static int walk_key(struct index *ix, struct walk *w, int64_t id,
-    struct es_err *err)
-{
-	int rc = indexdb_open_row(&ix->db, id, &ix->row, err);
-
-	if (rc < 0)
-		return -1;
-	if (rc)
-		return walk_row(ix, w, err);
-	if (w->key == INDEX_EVERY)
-		return 0;
-	return w->visit(w->arg, w->key, indexdb_id_posting(id), err);
-}
-
-static int walk(struct index *ix, struct walk *w, struct es_err *err)
-{
-	int64_t id = 0, open, post, tail;
-	int rc;
-
-	do {
-		if (walk_key(ix, w, id, err))
-			return index_key_at(w->key, err);
-	} while ((rc = indexdb_key_next(&ix->db, &w->key, &id, err)) == 1);
-	if (rc < 0 || indexdb_count(&ix->db, &open, &post, &tail,
-	    err))
-		return -1;
-	if (open != w->open || post != w->post)
-		return es_fail(err, ES_FAILED, "index: %lld rows of no key",
-		    (long long)(open - w->open + post - w->post));
-	if (run_walk(ix, w->visit, w->arg, w->newest, err))
-		return -1;
-	return index_tail_walk(ix, w->newest, tail, w->visit, w->arg, err);
-}
-
-int index_walk(struct index *ix, int (*visit)(void *arg, uint64_t key,
-    struct posting p, struct es_err *err), void *arg, struct es_err *err)
-{
-	struct walk w = {visit, arg, INDEX_EVERY, 0, 0, 0};
-	bool begun;
-	int rc;
-
-	if (index_flush(ix, err) || indexdb_begin(&ix->db, &begun, err))
-		return -1;
-	rc = walk(ix, &w, err);
-	indexdb_end(&ix->db, begun);
-	return rc;
 }
