@@ -35,8 +35,10 @@ static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 		return es_fail_nomem(err);
 	r = &ix->run[ix->n_run];
 	*r = run_of(st);
-	if (r->number < 1 || r->first < 1 || r->last < r->first ||
-	    r->last > INDEX_POSITION_MAX || r->postings < 0 ||
+	/* A fold has a message at least, so there are no more than those. */
+	if (r->number < 1 || r->number > INDEX_POSITION_MAX || r->first < 1 ||
+	    r->last < r->first || r->last > INDEX_POSITION_MAX ||
+	    r->postings < 0 ||
 	    r->postings > (r->last - r->first + 1) * INDEX_KEYS)
 		return run_bad(r, "bad numbers", err);
 	if (ix->n_run > 0 && r->first <= r[-1].last)

@@ -425,6 +425,8 @@ static void test_damage(void)
 	    "tag_run row 1: another number of postings");
 	damaged(&s, "UPDATE tag_run SET postings = 9223372036854775807",
 	    "tag_run row 1: bad numbers");
+	damaged(&s, "UPDATE tag_run SET run = 9223372036854775807",
+	    "tag_run row 9223372036854775807: bad numbers");
 	damaged(&s, "DELETE FROM tag_run", "tag_block: 1 rows of no run");
 	damaged(&s, "DELETE FROM tag_block",
 	    "tag_run row 1: another number of postings");
