@@ -27,7 +27,7 @@ static int apply_catalog(struct store *s, const struct draft *d,
 		m->kind = KIND_EVENT;
 	m->version = d->version ? d->version :
 	    entry ? catalog_version(entry) : 1;
-	buf_truncate(&s->payload, 0);
+	buf_reset(&s->payload);
 	if (entry && catalog_check(entry, d, &s->scratch, &s->payload,
 	    err) < 0)
 		return -1;
@@ -80,7 +80,7 @@ static int apply_causes(struct store *s, const struct draft *d,
 static int make_line(struct store *s, const struct message *m,
     struct es_err *err)
 {
-	buf_truncate(&s->line, 0);
+	buf_reset(&s->line);
 	message_print(&s->line, m);
 	if (buf_check(&s->line, err) < 0)
 		return -1;

@@ -120,6 +120,12 @@ void buf_truncate(struct buf *b, size_t n)
 	b->p[n] = '\0';
 }
 
+void buf_reset(struct buf *b)
+{
+	b->failed = false;
+	buf_truncate(b, 0);
+}
+
 struct span buf_span(const struct buf *b)
 {
 	return (struct span){b->p ? b->p : "", b->n};

@@ -8,7 +8,7 @@
  *
  * Failure of memory is sticky: after it the buf ignores what is added and
  * `failed` is set, so a caller adds freely and asks once, with buf_check(),
- * before it uses the result.
+ * before it uses the result.  Only buf_reset() and buf_free() forget it.
  */
 #ifndef ES_BUF_H
 #define ES_BUF_H
@@ -48,6 +48,8 @@ void buf_add_int(struct buf *b, int64_t v);	/* decimal */
 char *buf_room(struct buf *b, size_t n);
 
 void buf_truncate(struct buf *b, size_t n);	/* n <= b->n; keeps memory */
+/* Empty it for another use, of which an earlier failure is none. */
+void buf_reset(struct buf *b);
 struct span buf_span(const struct buf *b);
 void buf_swap(struct buf *a, struct buf *b);
 void buf_free(struct buf *b);

@@ -76,7 +76,7 @@ struct span identity_payload(const struct draft *d)
 int identity_compact(struct json_doc *doc, struct span text, struct buf *out,
     struct es_err *err)
 {
-	buf_truncate(out, 0);
+	buf_reset(out);
 	if (json_parse(doc, text.p, text.n, err) < 0)
 		return -1;
 	json_compact(doc, 0, out);
@@ -153,7 +153,7 @@ int identity_repeated(struct store *s, const struct draft *d,
 		return es_fail(err, ES_FAILED, "id: %s is stored at position "
 		    "%lld with another %s", shown, (long long)position,
 		    differs);
-	buf_truncate(&s->line, 0);
+	buf_reset(&s->line);
 	message_print(&s->line, &m);
 	out->position = position;
 	out->repeated = true;

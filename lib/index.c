@@ -143,8 +143,8 @@ static int newest_row(struct index *ix, struct tail_row *row,
 {
 	int rc;
 
-	buf_truncate(&ix->data, 0);
-	buf_truncate(&ix->keys, 0);
+	buf_reset(&ix->data);
+	buf_reset(&ix->keys);
 	if (indexdb_tail(&ix->db, true, INT64_MIN, err) ||
 	    (rc = indexdb_tail_step(&ix->db, true, row, err)) < 0)
 		return -1;

@@ -226,7 +226,7 @@ static void no_row(struct open_row *row, int64_t id)
 {
 	row->id = id;
 	row->spilled = row->last = 0;
-	buf_truncate(&row->data, 0);
+	buf_reset(&row->data);
 }
 
 /* The row that the statement stands on, whose id is known. */

@@ -48,7 +48,7 @@ static int append_run(struct index *ix, int64_t id, const struct posting *run,
 	bool is_new;
 	size_t i;
 
-	buf_truncate(&ix->data, 0);
+	buf_reset(&ix->data);
 	if (indexdb_post(&ix->db, true, id, shape, INT64_MAX, err) ||
 	    (rc = indexdb_post_step(&ix->db, true, &row, err)) < 0)
 		return -1;

@@ -53,7 +53,7 @@ static void cut(struct postings *l, size_t i)
 static void encode(struct buf *data, int64_t base, int shape,
     const struct posting *p, size_t n)
 {
-	buf_truncate(data, 0);
+	buf_reset(data);
 	for (; n > 0; base = p++->position, n--)
 		chunk_add(data, base, shape, *p);
 }

@@ -203,7 +203,7 @@ static int copy_without(struct index *ix, const struct run *r, uint64_t *h,
 	size_t left = 0;
 	int64_t n;
 
-	buf_truncate(&ix->data, 0);
+	buf_reset(&ix->data);
 	while (p < end) {
 		if (block_head(&p, end, &at, &n))
 			return block_bad(r, err);

@@ -192,7 +192,8 @@ static void sort_unique(struct keys *k)
 static void begin(struct keys *k)
 {
 	k->n = 0;
-	buf_truncate(&k->text, 0);
+	buf_reset(&k->text);
+	buf_reset(&k->decoded);
 }
 
 static int end(struct keys *k, struct es_err *err)

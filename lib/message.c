@@ -247,6 +247,7 @@ static int begin_parse(struct message_scratch *s, const char *line, size_t n,
 	if (n > MESSAGE_LINE_MAX)
 		return es_fail(err, ES_FAILED, "longer than %d bytes",
 		    MESSAGE_LINE_MAX);
+	buf_reset(&s->text);
 	if (json_parse(&s->doc, line, n, err) < 0 ||
 	    find_fields(s, at, err) < 0)
 		return -1;

@@ -88,7 +88,7 @@ static int write_row(struct store *s, const struct message *m, int shape,
 	sqlite3_stmt *st = NULL;
 	int r;
 
-	buf_truncate(&s->line, 0);
+	buf_reset(&s->line);
 	message_print(&s->line, m);
 	if (buf_check(&s->line, err) < 0 ||
 	    hash_random(salt, sizeof salt, err) < 0)

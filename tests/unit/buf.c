@@ -89,6 +89,14 @@ static void test_failure_is_sticky(void)
 	check(buf_check(&b, &err) == -1);
 	check_int(err.code, ES_FAILED);
 	check_str(err.text, "out of memory");
+	buf_truncate(&b, 0);
+	buf_adds(&b, "lost");
+	check_str(b.p, "");
+	buf_reset(&b);
+	buf_adds(&b, "next");
+	check_str(b.p, "next");
+	check(!b.failed);
+	check(buf_room(&b, SIZE_MAX) == NULL);
 	check(buf_detach(&b) == NULL);
 	/* It is empty and usable again. */
 	buf_adds(&b, "new");
