@@ -331,6 +331,7 @@ static int store_ahead(struct answers *a, struct es_err *err)
 	if (!r.open)
 		return result;
 	answers_rollback(a);
+	buf_truncate(&t->out.lines, 0);
 	t->out.stored = 0;
 	t->out.bad_command = false;
 	return result;
