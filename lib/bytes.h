@@ -22,6 +22,30 @@ static inline uint64_t load64(const void *from)
 	    (uint64_t)p[7] << 56;
 }
 
+static inline void store64(void *to, uint64_t v)
+{
+	unsigned char *p = to;
+	int i;
+
+	for (i = 0; i < 8; i++, v >>= 8)
+		p[i] = (unsigned char)v;
+}
+
+static inline uint16_t load16(const void *from)
+{
+	const unsigned char *p = from;
+
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline void store16(void *to, uint16_t v)
+{
+	unsigned char *p = to;
+
+	p[0] = (unsigned char)v;
+	p[1] = (unsigned char)(v >> 8);
+}
+
 /* Whether a byte is printable ASCII that JSON strings hold as it is. */
 static inline int byte_plain(unsigned char c)
 {

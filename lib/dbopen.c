@@ -187,7 +187,7 @@ static int configure(struct db *db, struct es_err *err)
 	/* What was deleted is not to be read in a page that is still used. */
 	return db_exec(db, sync, err) < 0 ||
 	    db_exec(db, "pragma secure_delete=fast", err) < 0 ||
-	    db_exec(db, "pragma cache_size=-16384", err) < 0 ? -1 : 0;
+	    db_exec(db, "pragma cache_size=-4096", err) < 0 ? -1 : 0;
 }
 
 /*

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "indexint.h"
+#include "indexrun.h"
 #include "tagkey.h"
 
 /* Bytes of a tail row: with its header it just fits into a page of 4096. */
@@ -40,7 +40,7 @@ void index_close(struct index *ix)
 	postings_free(&ix->chunk);
 	postings_free(&ix->merged);
 	index_tail_free(ix);
-	free(ix->run);
+	run_forget(ix);
 	free(ix);
 }
 
@@ -129,14 +129,6 @@ int index_add(struct index *ix, int64_t position, int shape,
 	return 0;
 }
 
-static void store(uint64_t v, unsigned char *p)
-{
-	int i;
-
-	for (i = 0; i < 8; i++, v >>= 8)
-		p[i] = (unsigned char)v;
-}
-
 /* Copy the newest row's bytes to ix->data and ix->keys; 1, 0 without one. */
 static int newest_row(struct index *ix, struct tail_row *row,
     struct es_err *err)
@@ -180,7 +172,7 @@ static void add_message(struct index *ix, const struct entry *e, size_t n,
 	varint_add(&ix->data, (uint64_t)e->shape);
 	varint_add(&ix->data, n - 1);
 	for (i = 1; i < n; i++) {
-		store(e[i].key, key);
+		store64(key, e[i].key);
 		buf_add(&ix->keys, key, sizeof key);
 	}
 }

@@ -59,6 +59,7 @@ struct index {
 	bool has_runs;			/* the tables of runs are there */
 	struct run *run;		/* oldest first */
 	size_t n_run, cap_run;
+	struct run_key *run_keys;	/* looked for in these runs */
 	struct open_row row;		/* scratch, as are those below */
 	struct postings open, chunk, list, merged;
 	struct buf data, keys;

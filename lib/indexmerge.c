@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "indexrun.h"
+#include "indexblock.h"
 
 #define BUSY 64			/* postings that one run must not have */
 #define FANOUT 8		/* runs of a size that become one */
@@ -240,7 +240,7 @@ static int merge(struct merge *m, struct es_err *err)
 	free(m->c);
 	free(m->live);
 	free(m->busy);
-	buf_free(&m->to.block);
+	block_free(&m->to.block);
 	postings_free(&m->list);
 	return rc;
 }

@@ -169,25 +169,18 @@ static int read_key(struct index *ix, const struct index_range *r,
 	return 0;
 }
 
-/* Newest first when the range is reverse, oldest first otherwise. */
 static int read_runs(struct index *ix, const struct index_range *r,
     struct posting *out, size_t max, size_t *n, struct es_err *err)
 {
-	size_t i;
-	int rc;
+	const struct postings *l;
 
-	for (i = 0; i < ix->n_run && *n < max; i++) {
-		const struct run *run = &ix->run[r->reverse ?
-		    ix->n_run - 1 - i : i];
-
-		if (run->last <= r->after || run->first >= r->before)
-			continue;
-		rc = run_find(ix, run, r->key, err);
-		if (rc < 0)
-			return -1;
-		if (rc)
-			postings_take(&ix->chunk, r, out, max, n);
-	}
+	if (*n == max || ix->n_run == 0 ||
+	    ix->run[ix->n_run - 1].last <= r->after ||
+	    ix->run[0].first >= r->before)
+		return 0;
+	if (run_find(ix, r->key, &l, err))
+		return -1;
+	postings_take(l, r, out, max, n);
 	return 0;
 }
 
@@ -265,6 +258,7 @@ static int count_key(struct index *ix, uint64_t key, int64_t *count,
 int index_count(struct index *ix, uint64_t key, int64_t *count,
     struct es_err *err)
 {
+	const struct postings *in_runs;
 	bool begun;
 	int rc;
 
@@ -274,7 +268,9 @@ int index_count(struct index *ix, uint64_t key, int64_t *count,
 	rc = index_tail_sync(ix, err) ||
 	    index_tail_count(ix, key, count, err) ||
 	    count_key(ix, key, count, err) || (key != INDEX_EVERY &&
-	    (run_sync(ix, err) || run_count(ix, key, count, err)));
+	    (run_sync(ix, err) || run_find(ix, key, &in_runs, err)));
+	if (rc == 0 && key != INDEX_EVERY)
+		*count += (int64_t)in_runs->n;
 	indexdb_end(&ix->db, begun);
 	return rc ? index_key_at(key, err) : 0;
 }

@@ -47,12 +47,33 @@ static int read_run(struct index *ix, sqlite3_stmt *st, struct es_err *err)
 	return 0;
 }
 
+/*
+ * A key is counted and then read, and some keys are read again and again; they
+ * are known until the list of runs is another.
+ */
+#define KNOWN_BITS 5
+
+struct run_key {
+	uint64_t key;			/* INDEX_EVERY: none */
+	struct postings list;
+};
+
+/* Whatever was known may not be so any more. */
+static void forget_keys(struct index *ix)
+{
+	size_t i;
+
+	for (i = 0; ix->run_keys && i < 1 << KNOWN_BITS; i++)
+		ix->run_keys[i].key = INDEX_EVERY;
+}
+
 int run_load(struct index *ix, struct es_err *err)
 {
 	sqlite3_stmt *st;
 	int rc = -1;
 
 	ix->n_run = 0;
+	forget_keys(ix);
 	if (!ix->has_runs)
 		return 0;
 	st = indexdb_statement(&ix->db, SQL_RUNS, NULL, 0, err);
@@ -92,6 +113,7 @@ int run_sync(struct index *ix, struct es_err *err)
 		return -1;
 	if (rc == 0) {
 		ix->n_run = 0;
+		forget_keys(ix);
 		return 0;
 	}
 	newest = run_of(st);
@@ -102,30 +124,10 @@ int run_sync(struct index *ix, struct es_err *err)
 
 /* ---- a key ---- */
 
-struct place {			/* of a key in a block */
-	const unsigned char *p, *end;	/* its postings, the block's end */
-	int64_t n;
-};
-
-/* Look for a key in a block that begins with key h. */
-static int find_in_block(const struct run *r, uint64_t h, const void *data,
-    size_t size, uint64_t key, struct place *at, struct es_err *err)
-{
-	*at = (struct place){data, (const unsigned char *)data + size, 0};
-	while (at->p < at->end) {
-		if (block_head(&at->p, at->end, &h, &at->n))
-			return block_bad(r, err);
-		if (h >= key)
-			return h == key;
-		if (block_skip(&at->p, at->end, at->n))
-			return block_bad(r, err);
-	}
-	return 0;
-}
-
 /* The block that has the key, if one has; the statement stands on it. */
 static int find_block(struct index *ix, const struct run *r, uint64_t key,
-    sqlite3_stmt **st, struct place *at, struct es_err *err)
+    sqlite3_stmt **st, struct block *b, struct block_place *at,
+    struct es_err *err)
 {
 	int rc;
 
@@ -135,46 +137,69 @@ static int find_block(struct index *ix, const struct run *r, uint64_t key,
 	rc = *st ? indexdb_step(&ix->db, *st, err) : -1;
 	if (rc < 1)
 		return rc;
-	rc = find_in_block(r, (uint64_t)sqlite3_column_int64(*st, 0),
-	    sqlite3_column_blob(*st, 1), (size_t)sqlite3_column_bytes(*st, 1),
-	    key, at, err);
+	rc = block_open(r, sqlite3_column_blob(*st, 1),
+	    (size_t)sqlite3_column_bytes(*st, 1), b, err) < 0 ? -1 :
+	    block_find(r, b, (uint64_t)sqlite3_column_int64(*st, 0), key, at,
+	    err);
 	if (rc < 1)
 		sqlite3_reset(*st);
 	return rc;
 }
 
-int run_find(struct index *ix, const struct run *r, uint64_t key,
-    struct es_err *err)
+static int find_in_run(struct index *ix, const struct run *r, uint64_t key,
+    struct postings *out, struct es_err *err)
 {
+	struct block_place at;
 	sqlite3_stmt *st;
-	struct place at;
-	int rc = find_block(ix, r, key, &st, &at, err);
+	struct block b;
+	int rc = find_block(ix, r, key, &st, &b, &at, err);
 
 	if (rc < 1)
 		return rc;
-	rc = block_postings(r, &at.p, at.end, at.n, &ix->chunk, err) ? -1 : 1;
+	rc = block_postings(r, &at.p, b.end, at.n, &ix->chunk, err);
 	sqlite3_reset(st);
-	return rc;
+	if (rc < 0)
+		return -1;
+	if (postings_room(out, ix->chunk.n))
+		return es_fail_nomem(err);
+	memcpy(out->p + out->n, ix->chunk.p, ix->chunk.n * sizeof *out->p);
+	out->n += ix->chunk.n;
+	return 0;
 }
 
-int run_count(struct index *ix, uint64_t key, int64_t *count,
+int run_find(struct index *ix, uint64_t key, const struct postings **out,
     struct es_err *err)
 {
-	sqlite3_stmt *st;
-	struct place at;
+	struct run_key *k;
 	size_t i;
-	int rc;
 
-	for (i = 0; i < ix->n_run; i++) {
-		rc = find_block(ix, &ix->run[i], key, &st, &at, err);
-		if (rc < 0)
+	if (!ix->run_keys)
+		ix->run_keys = calloc(1 << KNOWN_BITS, sizeof *k);
+	if (!ix->run_keys)
+		return es_fail_nomem(err);
+	/* Fibonacci hashing (Knuth, The Art of Computer Programming 6.4). */
+	k = &ix->run_keys[key * UINT64_C(0x9e3779b97f4a7c15) >>
+	    (64 - KNOWN_BITS)];
+	*out = &k->list;
+	if (k->key == key)
+		return 0;
+	k->key = INDEX_EVERY;
+	k->list.n = 0;
+	for (i = 0; i < ix->n_run; i++)
+		if (find_in_run(ix, &ix->run[i], key, &k->list, err) < 0)
 			return -1;
-		if (rc) {
-			*count += at.n;
-			sqlite3_reset(st);
-		}
-	}
+	k->key = key;
 	return 0;
+}
+
+void run_forget(struct index *ix)
+{
+	size_t i;
+
+	for (i = 0; ix->run_keys && i < 1 << KNOWN_BITS; i++)
+		postings_free(&ix->run_keys[i].list);
+	free(ix->run_keys);
+	free(ix->run);
 }
 
 /* ---- removing ---- */
@@ -189,77 +214,72 @@ static void cut(struct postings *l, int64_t position)
 	l->n = n;
 }
 
-/*
- * Copy a block to ix->data without a posting; *h: its first key, then and now.
- * 1 when the posting was there.
- */
-static int copy_without(struct index *ix, const struct run *r, uint64_t *h,
-    const void *data, size_t size, uint64_t key, int64_t position,
-    struct es_err *err)
+/* Copy a block without a posting; 1 when that was there. */
+static int copy_without(struct index *ix, const struct run *r,
+    const struct block *b, uint64_t h, uint64_t key, int64_t position,
+    struct block_writer *to, struct es_err *err)
 {
-	const unsigned char *p = data, *end = p + size;
+	const unsigned char *p = b->p;
 	struct postings *l = &ix->chunk;
-	uint64_t at = *h, before = 0;
 	size_t left = 0;
 	int64_t n;
 
-	buf_reset(&ix->data);
-	while (p < end) {
-		if (block_head(&p, end, &at, &n))
+	while (p < b->end) {
+		if (block_head(&p, b->end, &h, &n))
 			return block_bad(r, err);
-		if (block_postings(r, &p, end, n, l, err))
+		if (block_postings(r, &p, b->end, n, l, err))
 			return -1;
-		if (at == key) {
+		if (h == key) {
 			cut(l, position);
 			left = (size_t)n - l->n;
 		}
-		if (l->n == 0)
-			continue;
-		if (ix->data.n == 0)
-			*h = before = at;
-		block_add(&ix->data, at - before, r->first, l->p, l->n);
-		before = at;
+		if (l->n)
+			block_write(to, h, r->first, l->p, l->n);
 	}
-	return buf_check(&ix->data, err) ? -1 : (int)left;
+	return (int)left;
 }
 
-static int save_block(struct index *ix, int64_t id, uint64_t h,
+static int save_block(struct index *ix, int64_t id, struct block_writer *w,
     struct es_err *err)
 {
 	sqlite3_stmt *st;
 
-	if (ix->data.n == 0)
+	if (w->n == 0)
 		return indexdb_run(&ix->db, SQL_BLOCK_REMOVE, &id, 1, err);
-	st = STATEMENT(&ix->db, SQL_BLOCK_SET, err, id, (int64_t)h);
+	if (block_end(w, err))
+		return -1;
+	st = STATEMENT(&ix->db, SQL_BLOCK_SET, err, id, (int64_t)w->key);
 	if (!st)
 		return -1;
-	sqlite3_bind_blob64(st, 3, ix->data.p, ix->data.n, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 3, w->data.p, w->data.n, SQLITE_STATIC);
 	return indexdb_execute(&ix->db, st, err);
 }
 
 static int remove_of(struct index *ix, struct run *r, uint64_t key,
     int64_t position, struct es_err *err)
 {
+	struct block_writer w = {0};
+	struct block_place at;
 	sqlite3_stmt *st;
-	struct place at;
-	uint64_t h;
+	struct block b;
 	int64_t id;
-	int rc = find_block(ix, r, key, &st, &at, err);
+	int rc = find_block(ix, r, key, &st, &b, &at, err);
 
 	if (rc < 1)
 		return rc;
-	h = (uint64_t)sqlite3_column_int64(st, 0);
 	id = sqlite3_column_int64(st, 2);
-	rc = copy_without(ix, r, &h, sqlite3_column_blob(st, 1),
-	    (size_t)sqlite3_column_bytes(st, 1), key, position, err);
+	rc = copy_without(ix, r, &b, (uint64_t)sqlite3_column_int64(st, 0),
+	    key, position, &w, err);
 	sqlite3_reset(st);
-	if (rc < 1)
-		return rc;
-	r->postings--;
-	if (save_block(ix, id, h, err) || indexdb_run(&ix->db, SQL_RUN_SET,
-	    (int64_t[]){r->number, r->postings}, 2, err))
-		return -1;
-	return 1;
+	if (rc == 1) {
+		r->postings--;
+		forget_keys(ix);
+		if (save_block(ix, id, &w, err) || indexdb_run(&ix->db,
+		    SQL_RUN_SET, (int64_t[]){r->number, r->postings}, 2, err))
+			rc = -1;
+	}
+	block_free(&w);
+	return rc;
 }
 
 int run_remove(struct index *ix, uint64_t key, int64_t position,

@@ -14,7 +14,10 @@
  * A block begins with key h.  For each key it has the varint of the distance to
  * the key before (for the first: 0), the varint of the number of postings, and
  * those as in a mixed chunk whose base is the run's first less one.  All of a
- * key's postings in a run are in one block.
+ * key's postings in a run are in one block.  Behind the keys it has restart
+ * points, so that a key is found without reading all before it: of each 16th
+ * key, but for the first, the key before it, 8 bytes, and where it begins, 2
+ * bytes; and last how many there are, 2 bytes, all with the lowest byte first.
  *
  * The runs form a log-structured merge tree (O'Neil, Cheng, Gawlick, O'Neil,
  * 1996): indexfold.c adds one at each fold, and merges it with the newest when
@@ -36,13 +39,12 @@
 int run_sync(struct index *ix, struct es_err *err);
 int run_load(struct index *ix, struct es_err *err);
 
-/* A key's postings of a run into ix->chunk. */
-int run_find(struct index *ix, const struct run *r, uint64_t key,
+/* What a key has in all runs, until the next call. */
+int run_find(struct index *ix, uint64_t key, const struct postings **out,
     struct es_err *err);
 
-/* How many postings a key has in all runs. */
-int run_count(struct index *ix, uint64_t key, int64_t *count,
-    struct es_err *err);
+/* Free what ix has of runs. */
+void run_forget(struct index *ix);
 
 /* Take a posting away from a key. */
 int run_remove(struct index *ix, uint64_t key, int64_t position,
@@ -55,8 +57,8 @@ struct run_cursor {
 	uint64_t key;
 	struct postings list;		/* the key's */
 	struct buf block;
-	size_t at;			/* in the block: what comes next */
-	uint64_t before;		/* the key that the distance is from */
+	size_t at, nth;			/* in the block: what comes next */
+	bool done;			/* with the block */
 	int64_t blocks, postings;	/* met */
 };
 
@@ -69,10 +71,15 @@ void run_cursor_free(struct run_cursor *c);
 
 /* ---- writing one ---- */
 
+struct block_writer {			/* see indexblock.h; zeroed is empty */
+	struct buf data, restarts;
+	uint64_t key, before;		/* the first key, the last one */
+	size_t n;			/* keys */
+};
+
 struct run_writer {
 	struct run run;			/* number, first and last are set */
-	uint64_t key, before;		/* the block's first key, the last */
-	struct buf block;		/* key 0: empty */
+	struct block_writer block;
 };
 
 /* Keys ascend, and so do the postings of each, of which there are n >= 1. */

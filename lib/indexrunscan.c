@@ -11,7 +11,7 @@
 
 void run_cursor_begin(struct run_cursor *c, const struct run *r)
 {
-	*c = (struct run_cursor){.run = r};
+	*c = (struct run_cursor){.run = r, .done = true};
 }
 
 static int next_block(struct index *ix, struct run_cursor *c,
@@ -24,37 +24,59 @@ static int next_block(struct index *ix, struct run_cursor *c,
 	if (rc < 1)
 		return rc;
 	c->key = (uint64_t)sqlite3_column_int64(st, 0);
-	c->at = 0;
+	c->at = c->nth = 0;
 	c->blocks++;
 	buf_truncate(&c->block, 0);
 	buf_add(&c->block, sqlite3_column_blob(st, 1),
 	    (size_t)sqlite3_column_bytes(st, 1));
 	sqlite3_reset(st);
-	if (buf_check(&c->block, err))
+	return buf_check(&c->block, err) ? -1 : 1;
+}
+
+/* Where a search begins is where it says, or it would not find the key. */
+static int check_restart(const struct run_cursor *c, const struct block *b,
+    const unsigned char *p, uint64_t before, struct es_err *err)
+{
+	struct restart at;
+
+	if (c->nth == 0 || c->nth % RESTART_KEYS != 0)
+		return 0;
+	if (c->nth / RESTART_KEYS > b->n_restarts)
+		return block_bad(c->run, err);
+	if (block_restart(c->run, b, c->nth / RESTART_KEYS - 1, &at, err))
 		return -1;
-	return c->block.n ? 1 : block_bad(c->run, err);
+	return at.p == p && at.before == before ? 0 :
+	    block_bad(c->run, err);
 }
 
 int run_cursor_next(struct index *ix, struct run_cursor *c,
     struct es_err *err)
 {
-	const unsigned char *p, *end;
 	uint64_t before = c->key;
+	const unsigned char *p;
+	struct block b;
 	int64_t n;
 	int rc;
 
-	if (c->at == c->block.n) {
+	if (c->done) {
 		rc = next_block(ix, c, err);
 		if (rc < 1)
 			return rc;
 	}
-	p = (const unsigned char *)c->block.p + c->at;
-	end = (const unsigned char *)c->block.p + c->block.n;
-	if (block_head(&p, end, &c->key, &n) || c->key <= before)
-		return block_bad(c->run, err);
-	if (block_postings(c->run, &p, end, n, &c->list, err))
+	if (block_open(c->run, c->block.p, c->block.n, &b, err))
 		return -1;
-	c->at = (size_t)(p - (const unsigned char *)c->block.p);
+	p = b.p + c->at;
+	if (check_restart(c, &b, p, before, err))
+		return -1;
+	if (block_head(&p, b.end, &c->key, &n) || c->key <= before)
+		return block_bad(c->run, err);
+	if (block_postings(c->run, &p, b.end, n, &c->list, err))
+		return -1;
+	c->at = (size_t)(p - b.p);
+	c->nth++;
+	c->done = p == b.end;
+	if (c->done && b.n_restarts != (c->nth - 1) / RESTART_KEYS)
+		return block_bad(c->run, err);
 	c->postings += n;
 	return 1;
 }
@@ -70,39 +92,34 @@ void run_cursor_free(struct run_cursor *c)
 static int end_block(struct index *ix, struct run_writer *w,
     struct es_err *err)
 {
+	struct block_writer *b = &w->block;
 	sqlite3_stmt *st;
 
-	if (buf_check(&w->block, err))
-		return -1;
-	if (w->block.n == 0)
+	if (b->n == 0)
 		return 0;
+	if (block_end(b, err))
+		return -1;
 	st = STATEMENT(&ix->db, SQL_BLOCK_ADD, err, w->run.number,
-	    (int64_t)w->key);
+	    (int64_t)b->key);
 	if (!st)
 		return -1;
-	sqlite3_bind_blob64(st, 3, w->block.p, w->block.n, SQLITE_STATIC);
+	sqlite3_bind_blob64(st, 3, b->data.p, b->data.n, SQLITE_STATIC);
 	if (indexdb_execute(&ix->db, st, err))
 		return -1;
-	buf_truncate(&w->block, 0);
+	block_clear(b);
 	return 0;
 }
 
 int run_write(struct index *ix, struct run_writer *w, uint64_t key,
     const struct posting *p, size_t n, struct es_err *err)
 {
-	size_t was = w->block.n;
 	uint64_t least;
 
-	if (was)
-		block_add(&w->block, key - w->before, w->run.first, p, n);
-	if (!was || w->block.n > BLOCK_MAX) {
-		buf_truncate(&w->block, was);
-		if (end_block(ix, w, err))
-			return -1;
-		w->key = key;
-		block_add(&w->block, 0, w->run.first, p, n);
-	}
-	w->before = key;
+	/* With a restart a key takes 22 bytes at most, a posting 9. */
+	if (block_size(&w->block) + 22 + 9 * n > BLOCK_MAX &&
+	    end_block(ix, w, err))
+		return -1;
+	block_write(&w->block, key, w->run.first, p, n);
 	w->run.postings += (int64_t)n;
 	if (tagkey_is_timed(key)) {
 		tagkey_same_time(key, &least, &w->run.high);

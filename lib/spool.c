@@ -6,6 +6,7 @@
 #include "sys.h"
 
 #define WRITE_BYTES (1024 * 1024)	/* once there is a file */
+#define KEEP_BYTES (8 * 1024 * 1024)	/* of memory, to be filled again */
 
 static int write_out(struct spool *s, struct es_err *err)
 {
@@ -77,7 +78,7 @@ static void drop_file(struct spool *s)
 void spool_reset(struct spool *s)
 {
 	drop_file(s);
-	if (s->memory.cap > WRITE_BYTES)
+	if (s->memory.cap > KEEP_BYTES)
 		buf_free(&s->memory);
 	else
 		buf_truncate(&s->memory, 0);

@@ -440,7 +440,7 @@ static void test_no_memory(void)
 	struct side s;
 	struct posting p = {1, 1};
 	struct run_writer w = {.run = {.number = 1, .first = 1, .last = 1},
-	    .block = {.failed = true}};
+	    .block = {.data = {.failed = true}}};
 
 	create(&s);
 	run(&s, "BEGIN IMMEDIATE");
