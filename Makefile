@@ -3,7 +3,7 @@
 #
 #   make                 build the programs into bin/
 #   make deps            install the packages that are missing
-#   make check           tests, under a minute; check-slow has the long ones
+#   make check           tests, two minutes; check-slow has the long ones
 #   make demo            the donations app in a browser; ends with Ctrl-C
 #   make demo-cli        a donation from its start to its end, in the shell
 #   make install         PREFIX=/usr/local DESTDIR=; uninstall takes it back
