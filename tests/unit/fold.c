@@ -15,7 +15,7 @@ static struct es_err err;
 
 /* The state is the list of what was folded, so that order shows. */
 static const char source[] =
-    "def about: {partition_by: [\"p\"], deadline: \"150ms\"};\n"
+    "def about: {partition_by: [\"p\"], deadline: \"1s\"};\n"
     "def initial: {p: .p, n: 0, sum: 0, last: null};\n"
     "def evolve($e): apply($e; \"t.add\"; .n += 1 | .sum += $e.payload.v\n"
     "    | .last = $e.payload.v)\n"
