@@ -9,7 +9,7 @@
  * spread over the shapes' pages less often, and make each write longer;
  * tests/bench/LAYOUTS.md has the figures.
  */
-#define OPEN_MAX 1900
+#define OPEN_MAX 3800
 #define POST_MAX 400
 
 /* Copy postings to another list, by shape; those of one keep their order. */

@@ -1,3 +1,4 @@
+#include "hash.h"
 #include "tagkey.h"
 
 #define BITS(n) ((UINT64_C(1) << (n)) - 1)
@@ -69,13 +70,11 @@ static int hex(char c)
 	return -1;
 }
 
-/* Whether the 36 bytes at p are a version-7 UUID; its 48 bits of time. */
-static int uuid7_time(const char *p, uint64_t *ms)
+/* uuid7_time() of one that is not written in lower case. */
+static int any_case(const char *p, uint64_t *ms)
 {
 	int i;
 
-	if (p[14] != '7')
-		return 0;
 	*ms = 0;
 	for (i = 0; i < 36; i++) {
 		if (i == 8 || i == 13 || i == 18 || i == 23) {
@@ -88,6 +87,22 @@ static int uuid7_time(const char *p, uint64_t *ms)
 		if (i < 13)
 			*ms = *ms << 4 | (uint64_t)hex(p[i]);
 	}
+	return 1;
+}
+
+/* Whether the 36 bytes at p are a version-7 UUID; its 48 bits of time. */
+static int uuid7_time(const char *p, uint64_t *ms)
+{
+	unsigned char uuid[16];
+	int i;
+
+	if (p[14] != '7')
+		return 0;
+	if (!hash_uuid_parse((struct span){p, 36}, uuid))
+		return any_case(p, ms);
+	*ms = 0;
+	for (i = 0; i < 6; i++)
+		*ms = *ms << 8 | uuid[i];
 	return 1;
 }
 

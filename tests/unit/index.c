@@ -766,6 +766,10 @@ static void test_tagkey(void)
 	a = tagkey(secret, v7[0], strlen(v7[0]));
 	b = tagkey(secret, v7[1], strlen(v7[1]));
 	CHECK(a != b && a >> 28 == b >> 28 && a >> 62 == 1, "v7");
+	a = tagkey(secret, "d:01890A5D-AC96-774B-BCCE-B302099A8057", 38);
+	CHECK(a != b && a >> 28 == b >> 28, "v7 in capitals");
+	a = tagkey(secret, "d:01890A5D-AC96-774B-BCCE-B302099A805G", 38);
+	CHECK(a >> 62 == 0, "no UUID");
 	a = tagkey(secret, "order:1001", 10);
 	b = tagkey(secret, "order:1002", 10);
 	CHECK(b - a == 1, "numbers");
