@@ -10,7 +10,8 @@ static int take_unless(struct batch_options *o, int id, struct es_err *err)
 		    "behind it stand only query flags", o->cli.arg);
 	if (id == CLI_META || id == CLI_CAUSE || id == CLI_EACH ||
 	    id == CLI_BATCH || id == CLI_SKIP_BAD || id == CLI_IMPORT ||
-	    id == CLI_DRY_RUN || id == CLI_STRICT || id == CLI_GUARD || id == CLI_UNLESS)
+	    id == CLI_DRY_RUN || id == CLI_STRICT || id == CLI_GUARD ||
+	    id == CLI_UNLESS)
 		return es_fail(err, ES_USAGE, "%s: has to stand before "
 		    "--unless", cli_flag_name(id));
 	return query_flag(&o->query, &o->bounds, id, o->cli.arg, err);

@@ -13,7 +13,7 @@
 #define BUSY 64			/* postings that one run must not have */
 #define FANOUT 8		/* runs of a size that become one */
 #define SMALLEST 4096		/* postings; the first size is FANOUT of it */
-#define LARGEST 4194304		/* postings: so others wait for 0.4 s at most */
+#define LARGEST 4194304		/* postings: how long others wait for the lock */
 
 /*
  * Sort by key, from the lowest digit up, so that the postings of a key keep

@@ -20,7 +20,7 @@
  * bytes; and last how many there are, 2 bytes, all with the lowest byte first.
  *
  * The runs form a log-structured merge tree (O'Neil, Cheng, Gawlick, O'Neil,
- * 1996): indexfold.c adds one at each fold, and merges it with the newest when
+ * 1996): indexmerge.c adds one at each fold, and merges it with the newest when
  * there are many of its size.
  *
  * Functions that look for something return 1 when it is there, 0 when not, -1
